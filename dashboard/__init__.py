@@ -1,0 +1,1 @@
+"""Dashboard: the API, the live stream and the web console."""

@@ -1,0 +1,1 @@
+"""Dispatch: bookings and the H3-indexed matcher."""

@@ -1,0 +1,1 @@
+"""Gateway: terminals speak here. Sessions, decoding, the durable spool and the live feed."""

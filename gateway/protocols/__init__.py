@@ -1,0 +1,1 @@
+"""One folder per protocol: `messages.py` (tables), `session.py` (state machine), `translate.py`."""

@@ -1,0 +1,274 @@
+"""What terminals say, in one language for all protocols: SI units, aware UTC, WGS-84.
+
+This is the gateway's published language. Downstream packages see terminals only through it.
+A position exists in two forms with the same meaning:
+
+* `Position`, one object, for rare messages and for people;
+* a row of `FIX` inside a `FixBatch`, for the columnar path: spool, COPY and live feed.
+
+A terminal is named by its key "protocol/number", the number without leading zeros
+("jt808/13812345678", "jt905/101900198513", "mqtt/tracker-7"): the same number may exist
+under two protocols.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Alarm(enum.IntFlag):
+    """Alarms under one name for all protocols. Bits 0-31 are JT/T 808-2013 table 24 as it stands."""
+
+    EMERGENCY = 1 << 0
+    OVERSPEED = 1 << 1
+    FATIGUE = 1 << 2
+    DANGER_WARNING = 1 << 3
+    GNSS_FAULT = 1 << 4
+    GNSS_ANTENNA_OPEN = 1 << 5
+    GNSS_ANTENNA_SHORT = 1 << 6
+    POWER_LOW = 1 << 7
+    POWER_LOST = 1 << 8
+    DISPLAY_FAULT = 1 << 9
+    TTS_FAULT = 1 << 10
+    CAMERA_FAULT = 1 << 11
+    CARD_READER_FAULT = 1 << 12
+    OVERSPEED_WARNING = 1 << 13
+    FATIGUE_WARNING = 1 << 14
+    FORBIDDEN_HOURS = 1 << 15
+    TYRE_PRESSURE = 1 << 16
+    BLIND_SPOT = 1 << 17
+    DAILY_DRIVING_EXCEEDED = 1 << 18
+    PARKED_TOO_LONG = 1 << 19
+    AREA_CROSSED = 1 << 20
+    ROUTE_CROSSED = 1 << 21
+    SECTION_TIME = 1 << 22
+    OFF_ROUTE = 1 << 23
+    SPEED_SENSOR_FAULT = 1 << 24
+    FUEL_ABNORMAL = 1 << 25
+    STOLEN = 1 << 26
+    ILLEGAL_IGNITION = 1 << 27
+    ILLEGAL_DISPLACEMENT = 1 << 28
+    COLLISION = 1 << 29
+    ROLLOVER = 1 << 30
+    ILLEGAL_DOOR = 1 << 31
+    METER_FAULT = 1 << 32
+    EVALUATOR_FAULT = 1 << 33
+    AD_SCREEN_FAULT = 1 << 34
+    LCD_FAULT = 1 << 35
+    SECURITY_MODULE_FAULT = 1 << 36
+    ROOF_LAMP_FAULT = 1 << 37
+    FORBIDDEN_SECTION = 1 << 38
+    STORAGE_FAULT = 1 << 39
+    RECORDER_FAULT = 1 << 40
+    METER_CLOCK = 1 << 41
+    DANGEROUS_DRIVING = 1 << 42
+
+
+class Status(enum.IntFlag):
+    """State flags under one name for all protocols.
+
+    OCCUPIED is JT/T 905 status bit 9, and for JT/T 808 a half or full load (bits 8-9).
+    """
+
+    ACC_ON = 1 << 0
+    POSITIONED = 1 << 1
+    OUT_OF_SERVICE = 1 << 2
+    OCCUPIED = 1 << 3
+    BOOKED = 1 << 4
+    PICK_UP_EDGE = 1 << 5
+    DROP_OFF_EDGE = 1 << 6
+    LOAD_HALF = 1 << 7
+    LOAD_FULL = 1 << 8
+    OIL_CUT = 1 << 9
+    CIRCUIT_CUT = 1 << 10
+    DOORS_LOCKED = 1 << 11
+    DOOR_1_OPEN = 1 << 12
+    DOOR_2_OPEN = 1 << 13
+    DOOR_3_OPEN = 1 << 14
+    DOOR_4_OPEN = 1 << 15
+    DOOR_5_OPEN = 1 << 16
+    GPS_USED = 1 << 17
+    BEIDOU_USED = 1 << 18
+    GLONASS_USED = 1 << 19
+    GALILEO_USED = 1 << 20
+    VEHICLE_LOCKED = 1 << 21
+    TRIP_LIMIT = 1 << 22
+    ENCRYPTED = 1 << 23
+    MOVING = 1 << 24
+    COLLISION_WARNING = 1 << 25
+    LANE_DEPARTURE = 1 << 26
+
+
+class Flag(enum.IntFlag):
+    """What the gateway's plausibility check found. Anything in `BAD` is stored, never shown as good."""
+
+    NO_FIX = 1 << 0  # the terminal says itself that it is not positioned
+    CLOCK = 1 << 1  # fix time before 2000 or ahead of the receiver's clock
+    PLACE = 1 << 2  # outside the configured region, or exactly 0/0
+    ENCRYPTED = 1 << 3  # coordinates encrypted by a map plug-in (JT/T 808 status bit 5)
+    MOTION = 1 << 4  # impossible speed or course
+    BACKFILL = 1 << 5  # uploaded late from the terminal's own store; good, but never the last state
+
+
+NO_ALARM = Alarm(0)
+NO_STATUS = Status(0)
+BAD = Flag.NO_FIX | Flag.CLOCK | Flag.PLACE | Flag.ENCRYPTED | Flag.MOTION
+
+FIX = np.dtype(
+    [
+        ("terminal", "<u4"),  # index into the batch's `terminals`
+        ("frame", "<u4"),  # index of the raw frame inside the spool entry
+        ("time", "<i8"),  # fix time, microseconds since 1970-01-01 UTC
+        ("received", "<i8"),  # receipt by the gateway, the same unit
+        ("identity", "<i8"),  # 64-bit hash of the basic body: (terminal, time, identity) is the fix
+        ("lat", "<f8"),  # degrees, WGS-84
+        ("lon", "<f8"),
+        ("speed", "<f4"),  # m/s; NaN = not reported, here and below
+        ("course", "<f4"),  # degrees, north 0, clockwise
+        ("altitude", "<f4"),  # m
+        ("recorder_speed", "<f4"),  # m/s, from the tachograph
+        ("fuel", "<f4"),  # litres
+        ("odometer", "<f8"),  # m
+        ("alarms", "<u8"),  # Alarm
+        ("status", "<u4"),  # Status
+        ("flags", "<u2"),  # Flag
+        ("satellites", "<i2"),  # -1 = not reported
+        ("signal", "<i2"),  # radio signal strength as the terminal gives it; -1 = not reported
+    ]
+)
+"""Columns of a fix. Little-endian and packed, so a batch is also its own wire form."""
+
+_HEAD = struct.Struct("<4sII")
+_MAGIC = b"TXF1"
+
+
+def micros(moment: datetime) -> int:
+    """Aware time -> microseconds since the epoch, exactly."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def moment(microseconds: int) -> datetime:
+    """Microseconds since the epoch -> aware UTC."""
+    return EPOCH + timedelta(microseconds=int(microseconds))
+
+
+def names(flags: enum.IntFlag) -> list[str]:
+    """Lower-case names of the set bits, lowest bit first."""
+    return [(member.name or "").lower() for member in type(flags) if member in flags]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """One fix as a terminal reports it.
+
+    Units: degrees (WGS-84), m/s, m; `time` is aware UTC. None = not reported.
+    `attributes` holds what the fixed columns do not, its keys carry their unit (`cabin_c`).
+    `valid` is the terminal's own word, not a judgement of place or time.
+    """
+
+    terminal: str
+    time: datetime
+    lat: float
+    lon: float
+    valid: bool = True
+    speed: float | None = None
+    course: float | None = None
+    altitude: float | None = None
+    recorder_speed: float | None = None
+    fuel: float | None = None
+    odometer: float | None = None
+    satellites: int | None = None
+    signal: int | None = None
+    alarms: Alarm = NO_ALARM
+    status: Status = NO_STATUS
+    backfill: bool = False
+    identity: int = 0
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FixBatch:
+    """Many fixes in columns.
+
+    terminals   keys that `rows["terminal"]` points into
+    rows        FIX records, shape (n,)
+    attributes  n JSON objects as bytes, b"" where a fix has none
+    """
+
+    terminals: Sequence[str]
+    rows: NDArray[np.void]
+    attributes: Sequence[bytes]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def to_bytes(self) -> bytes:
+        """The batch as one blob: spool column and live-feed message alike."""
+        lengths = [len(a) for a in self.attributes] if any(self.attributes) else []
+        head = json.dumps({"terminals": list(self.terminals), "attributes": lengths}).encode()
+        return b"".join(
+            (_HEAD.pack(_MAGIC, len(head), len(self.rows)), head, self.rows.tobytes(), *self.attributes)
+        )
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> FixBatch:
+        """Inverse of `to_bytes`. Raises ValueError on anything else."""
+        try:
+            magic, size, count = _HEAD.unpack_from(blob)
+        except struct.error as error:
+            raise ValueError(f"a fix batch of {len(blob)} bytes has no head") from error
+        if magic != _MAGIC:
+            raise ValueError(f"not a fix batch: starts with {magic!r}")
+        start = _HEAD.size + size
+        head = json.loads(blob[_HEAD.size : start])
+        end = start + count * FIX.itemsize
+        if len(blob) < end:
+            raise ValueError(f"fix batch cut short: {len(blob)} of at least {end} bytes")
+        rows = np.frombuffer(blob, FIX, count, start)
+        attributes: list[bytes] = [b""] * count
+        for i, length in enumerate(head["attributes"]):
+            attributes[i] = blob[end : end + length]
+            end += length
+        return cls(head["terminals"], rows, attributes)
+
+    @classmethod
+    def concat(cls, batches: Iterable[FixBatch]) -> FixBatch:
+        """One batch of all, terminals merged, order kept."""
+        index: dict[str, int] = {}
+        parts: list[NDArray[np.void]] = []
+        attributes: list[bytes] = []
+        for batch in batches:
+            remap = np.array([index.setdefault(t, len(index)) for t in batch.terminals], "<u4")
+            rows = batch.rows.copy()
+            if len(rows):
+                rows["terminal"] = remap[batch.rows["terminal"]]
+            parts.append(rows)
+            attributes.extend(batch.attributes)
+        rows = np.concatenate(parts) if parts else np.empty(0, FIX)
+        return cls(list(index), rows, attributes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """A row of the roll as the gateway announces it downstream (spool kind "terminal").
+
+    `terminal` is the key; `active` is False once the row was taken off the roll.
+    """
+
+    terminal: str
+    plate: str
+    vehicle_class: str = "taxi"
+    company: str = ""
+    active: bool = True

@@ -1,0 +1,1 @@
+"""The asyncio rim: listeners, live connections, the commit loop."""

@@ -1,0 +1,12 @@
+"""The durable spool: what a terminal was told "received" stands here before it was told so.
+
+An append-only log in SQLite (WAL, `synchronous=FULL`), one row per batch. The gateway is its only
+writer (`Spool`); tracking's writer reads it from another process (`SpoolReader`) and leaves word of
+how far it got, so that the gateway may trim. Entry kinds: "fix" (columns are a `FixBatch`, raw its
+frames) and "terminal" (columns are JSON of one `Enrolment`).
+"""
+
+from gateway.spool.log import Entry, Spool, SpoolFull
+from gateway.spool.reader import SpoolReader
+
+__all__ = ["Entry", "Spool", "SpoolFull", "SpoolReader"]

@@ -1,0 +1,1 @@
+"""Pure bytes and numpy: layout tables, framing, checksums, BCD, columns."""

@@ -1,0 +1,1 @@
+"""Tracking: history, vehicles, users and journal, in TimescaleDB or plain PostgreSQL."""
