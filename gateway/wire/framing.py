@@ -1,0 +1,96 @@
+"""0x7E framing of JT/T 808 and JT/T 905: delimiters, escapes, XOR checksum (JT/T 808-2019, 4.4)."""
+
+from __future__ import annotations
+
+from gateway.errors import ProtocolError
+
+FLAG = b"\x7e"
+MAX_FRAME = 1_100
+"""Longest unescaped frame that is taken: 1,023 bytes of body, the longest header, checksum, reserve."""
+
+
+def escape(content: bytes) -> bytes:
+    """7D -> 7D 01, then 7E -> 7D 02."""
+    return content.replace(b"\x7d", b"\x7d\x01").replace(b"\x7e", b"\x7d\x02")
+
+
+def unescape(content: bytes) -> bytes:
+    """Inverse of `escape`. Raises ProtocolError "escape" on any other byte after 7D."""
+    if b"\x7d" not in content:
+        return content
+    head, *tails = content.split(b"\x7d")
+    parts = [head]
+    for tail in tails:
+        if not tail or tail[0] not in (1, 2):
+            raise ProtocolError("escape", f"7D followed by {tail[:1].hex() or 'nothing'}")
+        parts.append(b"\x7d" if tail[0] == 1 else b"\x7e")
+        parts.append(tail[1:])
+    return b"".join(parts)
+
+
+def xor(content: bytes) -> int:
+    """XOR of all bytes: a long integer folded in halves."""
+    folded, size = int.from_bytes(content, "little"), 1
+    while size < len(content):
+        size *= 2
+    while size > 1:
+        size //= 2
+        folded = (folded >> (8 * size)) ^ (folded & ((1 << (8 * size)) - 1))
+    return folded
+
+
+def wrap(content: bytes) -> bytes:
+    """Header and body -> whole frame with checksum, escapes and delimiters."""
+    return FLAG + escape(content + bytes((xor(content),))) + FLAG
+
+
+def unwrap(frame: bytes) -> bytes:
+    """Whole frame, delimiters optional -> header and body. Raises ProtocolError."""
+    content = unescape(frame.strip(FLAG))
+    if len(content) < 13:
+        raise ProtocolError("truncated", f"a frame of {len(content)} bytes, at least 13 are needed")
+    if xor(content):
+        raise ProtocolError("checksum", f"computed {xor(content[:-1]):02x}, got {content[-1]:02x}")
+    return content[:-1]
+
+
+class FrameBuffer:
+    """Cuts a byte stream into frames. Many frames in one read, one frame in many reads.
+
+    The flag is a separator: frames may share one or have two. A run of bytes without a flag that
+    grows beyond the bound is dropped up to the next flag and counted in `overlong`.
+    """
+
+    __slots__ = ("_partial", "_skipping", "_started", "overlong")
+
+    def __init__(self) -> None:
+        self._partial = b""
+        self._started = False
+        self._skipping = False
+        self.overlong = 0
+
+    @property
+    def pending(self) -> int:
+        """Bytes of an unfinished frame."""
+        return len(self._partial)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Frames that `data` completes, escaped, without flags; bytes before the first flag are dropped."""
+        *complete, tail = (self._partial + data).split(FLAG)
+        if complete:
+            if self._skipping or not self._started:
+                complete = complete[1:]
+            self._started, self._skipping = True, False
+        if not self._started:
+            tail = b""
+        elif len(tail) > 2 * MAX_FRAME or self._skipping:
+            self.overlong += not self._skipping
+            self._skipping, tail = True, b""
+        self._partial = tail
+        frames = []
+        for frame in complete:
+            if len(frame) > 2 * MAX_FRAME:
+                self.overlong += 1
+            elif frame:
+                frames.append(frame)
+        return frames

@@ -1,0 +1,70 @@
+"""A cursor over the bytes of one message that can keep a trace of what every byte meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.errors import ProtocolError
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes [start, end) of a body and what they mean."""
+
+    start: int
+    end: int
+    path: str
+    value: Any
+    unit: str = ""
+    zh: str = ""
+    meaning: str = ""
+
+
+class Reader:
+    """Reads `data[pos:end]`. With `trace` given, fields append their spans to it."""
+
+    __slots__ = ("data", "end", "path", "pos", "trace")
+
+    def __init__(
+        self,
+        data: bytes,
+        pos: int = 0,
+        end: int | None = None,
+        *,
+        trace: list[Span] | None = None,
+        path: str = "",
+    ) -> None:
+        self.data = data
+        self.pos = pos
+        self.end = len(data) if end is None else end
+        self.trace = trace
+        self.path = path
+
+    @property
+    def left(self) -> int:
+        return self.end - self.pos
+
+    def skip(self, count: int) -> int:
+        """Move over `count` bytes and return where they began. Raises ProtocolError "truncated"."""
+        start = self.pos
+        if count > self.end - start:
+            raise ProtocolError(
+                "truncated",
+                f"{self.path or 'body'} needs {count} bytes at offset {start}, {self.end - start} left",
+                reply=2,
+            )
+        self.pos = start + count
+        return start
+
+    def take(self, count: int) -> bytes:
+        start = self.skip(count)
+        return self.data[start : start + count]
+
+    def rest(self) -> bytes:
+        return self.take(self.end - self.pos)
+
+    def within(self, count: int, path: str) -> Reader:
+        """A reader of the next `count` bytes alone; this one moves past them."""
+        start = self.skip(count)
+        return Reader(self.data, start, start + count, trace=self.trace, path=path)
