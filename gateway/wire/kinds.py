@@ -244,7 +244,7 @@ class Items:
 
     `table` maps (id, length) to a kind; an unknown pair is kept as bytes under "raw". Devices reuse
     ids with other lengths, hence the pair. A last item that is cut short is kept as "truncated"
-    and never costs the message. A repeated id is keyed "0x01#2".
+    and never costs the message; zeros to the end are "padding". A repeated id is keyed "0x01#2".
     """
 
     table: Mapping[tuple[int, int], Kind]
@@ -261,6 +261,9 @@ class Items:
             if reader.left < 2 or reader.left - 2 < reader.data[reader.pos + 1]:
                 items["truncated"] = {"raw": reader.rest()}
                 break
+            if reader.data[reader.pos : reader.pos + 2] == b"\0\0":
+                items["padding"] = {"raw": reader.rest()}
+                break
             number, length = reader.take(2)
             key, again = f"0x{number:02x}", 2
             while key in items:
@@ -273,7 +276,7 @@ class Items:
     def write(self, value: Mapping[str, Mapping[str, Any]]) -> bytes:
         parts = []
         for key, item in value.items():
-            if key == "truncated":
+            if key in ("truncated", "padding"):
                 parts.append(item["raw"])
                 continue
             number = int(key.partition("#")[0], 16)

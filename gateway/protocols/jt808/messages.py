@@ -15,9 +15,12 @@ from gateway.wire.reader import Span
 
 RESULTS = {0: "ok", 1: "failed", 2: "bad_message", 3: "unsupported", 4: "alarm_handled"}
 REGISTER_RESULTS = {
-    0: "ok", 1: "vehicle_already_registered", 2: "no_such_vehicle", 3: "terminal_already_registered",
+    0: "ok",
+    1: "vehicle_already_registered",
+    2: "no_such_vehicle",
+    3: "terminal_already_registered",
     4: "no_such_terminal",
-}  # fmt: skip
+}
 PLATE_COLOURS = {0: "none", 1: "blue", 2: "yellow", 3: "black", 4: "white", 5: "green", 9: "other"}
 
 GENERAL_ANSWER = Layout(
@@ -53,6 +56,7 @@ BATCH = Layout(
     Field("type", U8, zh="位置数据类型", codes={0: "normal", 1: "blind_area"}),
     Field("positions", Many(Sized(U16, POSITION)), zh="位置汇报数据项"),
 )
+PARAMETER = Layout("parameter", Field("id", U32, zh="参数ID"), Field("value", Sized(U8, Raw()), zh="参数值"))
 OPAQUE = Layout("body", Field("raw", Raw(), zh="消息体"))
 
 
@@ -111,11 +115,13 @@ MESSAGES: dict[int, MessageType] = dict(
             "position_answer",
             "位置信息查询应答",
             Layout(
-                "position answer", Field("ack_serial", U16, zh="应答流水号"), *BASE,
+                "position answer",
+                Field("ack_serial", U16, zh="应答流水号"),
+                *BASE,
                 Field("items", Items(ITEMS), zh="附加信息"),
             ),
             "8.14",
-        ),  # fmt: skip
+        ),
         _row(0x0704, "position_batch", "定位数据批量上传", BATCH, "8.49"),
         _down(
             0x8300,
@@ -140,14 +146,14 @@ MESSAGES: dict[int, MessageType] = dict(
                 "parameters",
                 Field(
                     "parameters",
-                    Many(Layout("parameter", Field("id", U32, zh="参数ID"), Field("value", Sized(U8, Raw()))), U8),
+                    Many(PARAMETER, U8),
                     zh="参数项",
                 ),
             ),
             "8.10",
         ),
     )
-)  # fmt: skip
+)
 
 
 def registration_version(version: int, body: bytes) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gateway.report import Alarm
-from gateway.wire.kinds import U8, U16, U32, Clock, Items, Kind, Many, Number, Raw
+from gateway.wire.kinds import U8, U16, U32, Clock, Items, Kind, Many, Number
 from gateway.wire.layout import Field, Layout
 
 DEGREE = Number("I", Fraction(1, 1_000_000))
+TENTHS = Number("I", Fraction(1, 10))
 TENTH = Number("H", Fraction(1, 10))
 
 ALARM_BITS = {bit: str(Alarm(1 << bit).name).lower() for bit in range(32)}
@@ -45,51 +46,46 @@ VIDEO_ALARMS = {
 }  # fmt: skip
 
 
-def _item(name: str, *fields: Field) -> Layout:
-    return Layout(name, *fields)
-
-
 ITEMS: dict[tuple[int, int], Kind] = {
-    (0x01, 4): _item("odometer", Field("odometer", Number("I", Fraction(1, 10)), "km", "里程")),
-    (0x02, 2): _item("fuel", Field("fuel", TENTH, "L", "油量")),
-    (0x03, 2): _item("recorder speed", Field("recorder_speed", TENTH, "km/h", "行驶记录速度")),
-    (0x04, 2): _item("confirm", Field("confirm_event", U16, zh="需人工确认报警事件ID")),
-    (0x05, 30): _item("tyres", Field("tyre_pressure", Many(U8), "Pa", "车胎压力")),
-    (0x06, 2): _item("cabin", Field("cabin_temperature_raw", U16, zh="车厢温度")),
-    (0x11, 1): _item("overspeed", Field("place_type", U8, zh="超速位置类型", codes=PLACE_TYPES)),
-    (0x11, 5): _item(
+    (0x01, 4): Layout("odometer", Field("odometer", TENTHS, "km", "里程")),
+    (0x02, 2): Layout("fuel", Field("fuel", TENTH, "L", "油量")),
+    (0x03, 2): Layout("recorder speed", Field("recorder_speed", TENTH, "km/h", "行驶记录速度")),
+    (0x04, 2): Layout("confirm", Field("confirm_event", U16, zh="需人工确认报警事件ID")),
+    (0x05, 30): Layout("tyres", Field("tyre_pressure", Many(U8), "Pa", "车胎压力")),
+    (0x06, 2): Layout("cabin", Field("cabin_temperature_raw", U16, zh="车厢温度")),
+    (0x11, 1): Layout("overspeed", Field("place_type", U8, zh="超速位置类型", codes=PLACE_TYPES)),
+    (0x11, 5): Layout(
         "overspeed place",
         Field("place_type", U8, zh="超速位置类型", codes=PLACE_TYPES),
         Field("place_id", U32, zh="区域或路段ID"),
     ),
-    (0x12, 6): _item(
+    (0x12, 6): Layout(
         "crossing",
         Field("place_type", U8, zh="进出位置类型", codes=PLACE_TYPES),
         Field("place_id", U32, zh="区域或线路ID"),
         Field("direction", U8, zh="方向", codes={0: "in", 1: "out"}),
     ),
-    (0x13, 7): _item(
+    (0x13, 7): Layout(
         "section time",
         Field("section_id", U32, zh="路段ID"),
         Field("duration", U16, "s", "路段行驶时间"),
         Field("result", U8, zh="结果", codes={0: "too_short", 1: "too_long"}),
     ),
-    (0x14, 4): _item("video alarms", Field("video_alarms", U32, zh="视频相关报警", bits=VIDEO_ALARMS)),
-    (0x15, 4): _item("signal loss", Field("signal_loss_channels", U32, zh="视频信号丢失通道")),
-    (0x16, 4): _item("occlusion", Field("occluded_channels", U32, zh="视频信号遮挡通道")),
-    (0x17, 2): _item("storage", Field("storage_faults", U16, zh="存储器故障")),
-    (0x18, 2): _item("behaviour", Field("abnormal_driving", U16, zh="异常驾驶行为")),
-    (0x18, 3): _item(
+    (0x14, 4): Layout("video alarms", Field("video_alarms", U32, zh="视频相关报警", bits=VIDEO_ALARMS)),
+    (0x15, 4): Layout("signal loss", Field("signal_loss_channels", U32, zh="视频信号丢失通道")),
+    (0x16, 4): Layout("occlusion", Field("occluded_channels", U32, zh="视频信号遮挡通道")),
+    (0x17, 2): Layout("storage", Field("storage_faults", U16, zh="存储器故障")),
+    (0x18, 2): Layout("behaviour", Field("abnormal_driving", U16, zh="异常驾驶行为")),
+    (0x18, 3): Layout(
         "behaviour and fatigue",
         Field("abnormal_driving", U16, zh="异常驾驶行为"),
         Field("fatigue_degree", U8, zh="疲劳程度"),
     ),
-    (0x25, 4): _item("signals", Field("vehicle_signals", U32, zh="扩展车辆信号", bits=SIGNALS)),
-    (0x2A, 2): _item("io", Field("io", U16, zh="IO状态", bits={0: "deep_sleep", 1: "sleep"})),
-    (0x2B, 4): _item("analog", Field("ad1", U16, zh="AD1"), Field("ad0", U16, zh="AD0")),
-    (0x30, 1): _item("radio", Field("signal", U8, zh="无线信号强度")),
-    (0x31, 1): _item("satellites", Field("satellites", U8, zh="定位卫星数")),
+    (0x25, 4): Layout("signals", Field("vehicle_signals", U32, zh="扩展车辆信号", bits=SIGNALS)),
+    (0x2A, 2): Layout("io", Field("io", U16, zh="IO状态", bits={0: "deep_sleep", 1: "sleep"})),
+    (0x2B, 4): Layout("analog", Field("ad1", U16, zh="AD1"), Field("ad0", U16, zh="AD0")),
+    (0x30, 1): Layout("radio", Field("signal", U8, zh="无线信号强度")),
+    (0x31, 1): Layout("satellites", Field("satellites", U8, zh="定位卫星数")),
 }
 
 POSITION = Layout("position with items", *BASE, Field("items", Items(ITEMS), zh="附加信息"))
-POSITION_RAW = Raw(28)
