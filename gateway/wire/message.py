@@ -39,6 +39,8 @@ class Header:
 
     terminal  the digits as they stand on the wire, leading zeros included
     package   (total, number from 1) of a sub-packaged message
+    flags     the bits of the body attributes beside the length, as they came
+    edition   the protocol version number that 2019 headers carry (1 = first edition)
     """
 
     message_id: int
@@ -47,6 +49,8 @@ class Header:
     version: int
     package: tuple[int, int] | None = None
     length: int = 0
+    flags: int = 0
+    edition: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,6 @@ def shapes(bodies: NDArray[np.uint8], start: int) -> Iterator[Shape]:
         # bytes follow the last item (its length or its nothing decides whether an item begins there)
         fixed = [at - 2 for _, _, at in items] + [at - 1 for _, _, at in items]
         fixed += list(range(tail, bodies.shape[1]))
-        alike = (bodies[np.ix_(left, fixed)] == bodies[left[0], fixed]).all(axis=1)
+        alike = (bodies[left][:, fixed] == bodies[left[0], fixed]).all(axis=1)
         yield Shape(left[alike], items, tail)
         left = left[~alike]

@@ -39,8 +39,9 @@ def split(content: bytes) -> tuple[Header, bytes]:
 def _header(layout: struct.Struct, content: bytes, attributes: int) -> Header:
     values = layout.unpack_from(content)
     package = PACKAGE.unpack_from(content, layout.size) if attributes & PACKAGED else None
-    version = 2019 if layout is NEW else 2013
-    return Header(values[0], values[-2].hex(), values[-1], version, package, attributes & LENGTH)
+    version, edition = (2019, values[2]) if layout is NEW else (2013, 0)
+    length, flags = attributes & LENGTH, attributes & ~LENGTH
+    return Header(values[0], values[-2].hex(), values[-1], version, package, length, flags, edition)
 
 
 def parse(frame: bytes) -> tuple[Header, bytes]:

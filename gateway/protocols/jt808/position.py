@@ -26,7 +26,7 @@ BASE = (
     Field("status", U32, zh="状态", bits=STATUS_BITS),
     Field("lat", DEGREE, "deg", "纬度"),
     Field("lon", DEGREE, "deg", "经度"),
-    Field("altitude", Number("h"), "m", "高程"),
+    Field("altitude", U16, "m", "高程"),
     Field("speed", TENTH, "km/h", "速度"),
     Field("direction", U16, "deg", "方向"),
     Field("time", Clock(), zh="时间"),
@@ -35,15 +35,18 @@ BASIC = Layout("position", *BASE)
 """28 bytes that every position has."""
 
 PLACE_TYPES = {0: "none", 1: "circle", 2: "rectangle", 3: "polygon", 4: "section"}
+# fmt: off
 SIGNALS = {
-    0: "low_beam", 1: "high_beam", 2: "right_turn", 3: "left_turn", 4: "brake", 5: "reverse", 6: "fog_light",
-    7: "outline_light", 8: "horn", 9: "air_conditioner", 10: "neutral", 11: "retarder", 12: "abs", 13: "heater",
+    0: "low_beam", 1: "high_beam", 2: "right_turn", 3: "left_turn", 4: "brake", 5: "reverse",
+    6: "fog_light", 7: "outline_light", 8: "horn", 9: "air_conditioner", 10: "neutral", 11: "retarder",
+    12: "abs", 13: "heater",
     14: "clutch",
-}  # fmt: skip
+}
 VIDEO_ALARMS = {
-    0: "signal_loss", 1: "occlusion", 2: "storage_fault", 3: "other_fault", 4: "overload", 5: "abnormal_driving",
-    6: "recording_threshold",
-}  # fmt: skip
+    0: "signal_loss", 1: "occlusion", 2: "storage_fault", 3: "other_fault", 4: "overload",
+    5: "abnormal_driving", 6: "recording_threshold",
+}
+# fmt: on
 
 
 ITEMS: dict[tuple[int, int], Kind] = {

@@ -1,0 +1,110 @@
+"""Bodies of positions -> FIX rows, for every protocol whose position is a fixed part plus items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from gateway.report import FIX
+from gateway.session import Columns
+from gateway.wire.bcd import INVALID
+from gateway.wire.identity import identities
+from gateway.wire.kinds import Items, Kind
+from gateway.wire.layout import Layout
+from gateway.wire.reader import Reader
+from gateway.wire.tlv import shapes
+
+Fill = Callable[[NDArray[np.uint8], NDArray[np.void]], None]
+
+
+@dataclass(frozen=True)
+class PositionTable:
+    """What a protocol says of its positions.
+
+    basic    the fixed part
+    items    (id, length) -> layout of an additional item
+    columns  (id, length) -> the FIX column that it feeds; all other items become attributes
+    fill     writes a block of basic bodies, shape (n, >= size) u8, into FIX rows, shape (n,)
+    """
+
+    basic: Layout
+    items: Mapping[tuple[int, int], Kind]
+    columns: Mapping[tuple[int, int], str]
+    fill: Fill
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", self.basic.size)
+
+    def attributes(self, items: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """Items without a column, flat: known ones by their fields' names, others as hex by id."""
+        flat: dict[str, Any] = {}
+        names = set(self.columns.values())
+        for key, item in items.items():
+            if "raw" in item:
+                flat[key] = item["raw"].hex()
+            else:
+                flat.update({name: value for name, value in item.items() if name not in names})
+        return flat
+
+    def read(self, bodies: Sequence[bytes]) -> Columns:
+        """FIX rows of all readable bodies; too short ones and impossible times go to `errors`."""
+        rows = blank(len(bodies))
+        extra = [b""] * len(bodies)
+        good = np.zeros(len(bodies), bool)
+        errors: dict[int, str] = {}
+        for size, where in _by_size(bodies).items():
+            if size < self.size:
+                errors.update(dict.fromkeys(where.tolist(), "truncated"))
+                continue
+            block = np.frombuffer(b"".join([bodies[i] for i in where]), np.uint8).reshape(-1, size)
+            part = rows[where]
+            part["identity"] = identities(block[:, : self.size])
+            self.fill(block, part)
+            rows[where] = part
+            good[where] = part["time"] != INVALID
+            self._read_items(block, where, rows, extra)
+        errors.update(dict.fromkeys(np.flatnonzero(~good).tolist(), "time") | errors)
+        source = np.flatnonzero(good)
+        return Columns(rows[good], [extra[i] for i in source], source, errors)
+
+    def _read_items(
+        self, block: NDArray[np.uint8], where: NDArray[np.intp], rows: NDArray[np.void], extra: list[bytes]
+    ) -> None:
+        """Fill the columns that items feed, group by group; the others become JSON, row by row."""
+        for shape in shapes(block, self.size):
+            seen: set[str] = set()
+            other = shape.tail < block.shape[1]
+            for number, length, at in shape.items:
+                name, layout = self.columns.get((number, length)), self.items.get((number, length))
+                if name is None or name in seen or not isinstance(layout, Layout):
+                    other = True
+                    continue
+                seen.add(name)
+                rows[name][where[shape.rows]] = layout.columns(block[shape.rows, at : at + length])[name]
+            if other:
+                for row in shape.rows.tolist():
+                    extra[where[row]] = self._json(block[row].tobytes())
+
+    def _json(self, body: bytes) -> bytes:
+        flat = self.attributes(Items(self.items).read(Reader(body, self.size)))
+        return orjson.dumps(flat) if flat else b""
+
+
+def blank(count: int) -> NDArray[np.void]:
+    """FIX rows in which nothing is reported yet."""
+    rows = np.zeros(count, FIX)
+    rows["satellites"] = rows["signal"] = -1
+    for name in ("speed", "course", "altitude", "recorder_speed", "fuel", "odometer"):
+        rows[name] = np.nan
+    return rows
+
+
+def _by_size(bodies: Sequence[bytes]) -> dict[int, NDArray[np.intp]]:
+    sizes = np.fromiter(map(len, bodies), np.intp, len(bodies))
+    return {int(size): np.flatnonzero(sizes == size) for size in np.unique(sizes)}
