@@ -90,7 +90,8 @@ def test_truncations_and_flipped_bits_stay_inside_our_errors(decodable: list[dic
         whole = codec.decode(wrap(content))
         for cut in range(len(content)):
             with suppress(ProtocolError):
-                assert codec.decode(wrap(content[:cut])).body != whole.body
+                cut_short = codec.decode(wrap(content[:cut]))
+                assert (cut_short.header, cut_short.body) != (whole.header, whole.body)
         for bit in range(0, 8 * len(content), 5):
             flipped = bytearray(content)
             flipped[bit // 8] ^= 1 << bit % 8
