@@ -154,6 +154,11 @@ _HEAD = struct.Struct("<4sII")
 _MAGIC = b"TXF1"
 
 
+def terminal_key(protocol: str, number: str) -> str:
+    """ "jt808", "013812345678" -> "jt808/13812345678"."""
+    return f"{protocol}/{number.strip().lstrip('0') or '0'}"
+
+
 def micros(moment: datetime) -> int:
     """Aware time -> microseconds since the epoch, exactly."""
     return (moment - EPOCH) // MICROSECOND

@@ -56,6 +56,16 @@ class Held:
     token: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of every session: seconds until the connection is closed, samples kept per collection."""
+
+    login_s: float = 10
+    partial_s: float = 15
+    idle_s: float = 300
+    samples: int = 4
+
+
 class Authority(Protocol):
     """The roll, as sessions see it."""
 
@@ -72,6 +82,9 @@ class Authority(Protocol):
 class Session(Protocol):
     counts: Counter[str]
     """Outcomes by cause since the last collection; the server takes and clears it."""
+
+    samples: list[tuple[str, bytes]]
+    """A few refused frames with their causes; the server logs and clears them."""
 
     terminal: str
     """Key of the terminal behind the connection, "" while unknown."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.errors import ProtocolError
+from gateway.framed import GENERAL_ANSWER
 from gateway.protocols.jt808.header import build, parse
 from gateway.protocols.jt808.position import BASE, ITEMS, POSITION
 from gateway.wire.kinds import U8, U16, U32, Items, Many, Raw, Sized, Text
@@ -13,7 +14,6 @@ from gateway.wire.layout import Field, Layout
 from gateway.wire.message import EMPTY, Message, MessageType
 from gateway.wire.reader import Span
 
-RESULTS = {0: "ok", 1: "failed", 2: "bad_message", 3: "unsupported", 4: "alarm_handled"}
 REGISTER_RESULTS = {
     0: "ok",
     1: "vehicle_already_registered",
@@ -22,13 +22,6 @@ REGISTER_RESULTS = {
     4: "no_such_terminal",
 }
 PLATE_COLOURS = {0: "none", 1: "blue", 2: "yellow", 3: "black", 4: "white", 5: "green", 9: "other"}
-
-GENERAL_ANSWER = Layout(
-    "general answer",
-    Field("ack_serial", U16, zh="应答流水号"),
-    Field("ack_id", U16, zh="应答ID"),
-    Field("result", U8, zh="结果", codes=RESULTS),
-)
 
 
 def _registration(maker: int, model: int, terminal_id: int) -> Layout:
@@ -178,17 +171,22 @@ def body_layout(message_id: int, version: int, body: bytes) -> tuple[str, Layout
     return row.name, layout
 
 
-def encode(
-    message_id: int, fields: Mapping[str, Any], *, terminal: str, serial: int, version: int = 2013
-) -> bytes:
-    """A whole escaped frame from physical values named as in the table. Raises ProtocolError."""
+def encode_body(message_id: int, fields: Mapping[str, Any], version: int) -> bytes:
+    """A body from physical values named as in the table. Raises ProtocolError."""
     row = MESSAGES.get(message_id)
     if row is None:
         raise ProtocolError("unknown_message", f"0x{message_id:04x} is not in the table")
     layout = row.layout(version)
     if message_id == 0x8100 and fields.get("result") != 0:
         layout = Layout("registration refused", *layout.fields[:2])
-    return build(message_id, terminal, serial, layout.write(fields), version)
+    return layout.write(fields)
+
+
+def encode(
+    message_id: int, fields: Mapping[str, Any], *, terminal: str, serial: int, version: int = 2013
+) -> bytes:
+    """A whole escaped frame. Raises ProtocolError."""
+    return build(message_id, terminal, serial, encode_body(message_id, fields, version), version)
 
 
 def decode(frame: bytes, *, explain: bool = False) -> Message:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.errors import ProtocolError
+from gateway.framed import GENERAL_ANSWER
 from gateway.protocols.jt905.position import BASE, BASIC, ITEMS, POSITION
 from gateway.wire.framing import unwrap, wrap
 from gateway.wire.kinds import U8, U16, Items, Many, Raw, Text
@@ -18,12 +19,6 @@ VERSION = 2014
 HEAD = struct.Struct(">HH6sH")
 """Message id, length of the body (a plain number: no flags), ISU id BCD[6], serial."""
 
-GENERAL_ANSWER = Layout(
-    "general answer",
-    Field("ack_serial", U16, zh="应答流水号"),
-    Field("ack_id", U16, zh="应答ID"),
-    Field("result", U8, zh="结果", codes={0: "ok", 1: "failed", 2: "bad_message"}),
-)
 POSITION_ANSWER = Layout(
     "position answer",
     Field("ack_serial", U16, zh="应答流水号"),
@@ -74,12 +69,17 @@ def body_layout(message_id: int) -> tuple[str, Layout]:
     return (row.name, row.layout(VERSION)) if row else ("unknown", OPAQUE)
 
 
-def encode(message_id: int, fields: Mapping[str, Any], *, terminal: str, serial: int) -> bytes:
-    """A whole escaped frame from physical values named as in the table. Raises ProtocolError."""
+def encode_body(message_id: int, fields: Mapping[str, Any]) -> bytes:
+    """A body from physical values named as in the table. Raises ProtocolError."""
     row = MESSAGES.get(message_id)
     if row is None:
         raise ProtocolError("unknown_message", f"0x{message_id:04x} is not in the table")
-    return frame(message_id, row.layout(VERSION).write(fields), terminal=terminal, serial=serial)
+    return row.layout(VERSION).write(fields)
+
+
+def encode(message_id: int, fields: Mapping[str, Any], *, terminal: str, serial: int) -> bytes:
+    """A whole escaped frame. Raises ProtocolError."""
+    return frame(message_id, encode_body(message_id, fields), terminal=terminal, serial=serial)
 
 
 def frame(message_id: int, body: bytes, *, terminal: str, serial: int) -> bytes:

@@ -1,0 +1,134 @@
+"""What sessions over 0x7E frames share: the buffer, the outbox, the clock and the counters."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from typing import ClassVar
+
+from gateway.errors import ProtocolError
+from gateway.session import Authority, Held, Limits
+from gateway.wire.framing import FrameBuffer
+from gateway.wire.kinds import U8, U16
+from gateway.wire.layout import Field, Layout
+from gateway.wire.message import Header
+
+OK, FAILED, BAD, UNSUPPORTED = 0, 1, 2, 3
+RESULTS = {OK: "ok", FAILED: "failed", BAD: "bad_message", UNSUPPORTED: "unsupported", 4: "alarm_handled"}
+GENERAL_ANSWER = Layout(
+    "general answer",
+    Field("ack_serial", U16, zh="应答流水号"),
+    Field("ack_id", U16, zh="应答ID"),
+    Field("result", U8, zh="结果", codes=RESULTS),
+)
+"""0x0001 and 0x8001, alike in JT/T 808 (8.1, 8.2) and JT/T 905 (which knows results 0-2 only)."""
+
+
+class FramedSession(ABC):
+    """Cuts frames, parses headers, counts and samples what is refused, answers what was held."""
+
+    general: ClassVar[int] = 0x8001
+
+    def __init__(self, authority: Authority, now: float, limits: Limits) -> None:
+        self.counts: Counter[str] = Counter()
+        self.samples: list[tuple[str, bytes]] = []
+        self.terminal = ""
+        self.closing = False
+        self._authority = authority
+        self._limits = limits
+        self._number = ""
+        self._buffer = FrameBuffer()
+        self._serial = -1
+        self._outbox: list[bytes] = []
+        self._last = self._began = self._partial_since = now
+
+    # what a protocol adds
+
+    @staticmethod
+    @abstractmethod
+    def parse(frame: bytes) -> tuple[Header, bytes]:
+        """Frame -> header and body. Raises ProtocolError."""
+
+    @staticmethod
+    @abstractmethod
+    def build(message_id: int, body: bytes, header: Header, serial: int) -> bytes:
+        """A frame to the terminal and in the version of `header`."""
+
+    @abstractmethod
+    def dispatch(self, header: Header, body: bytes, frame: bytes) -> Held | None:
+        """One good frame. Raises ProtocolError, with `reply` where the terminal is to be told."""
+
+    # bytes in
+
+    def receive(self, data: bytes, now: float) -> list[Held]:
+        frames = self._buffer.feed(data)
+        self._last = now
+        if frames or not self._buffer.pending:
+            self._partial_since = now
+        if self._buffer.overlong:
+            self.counts["overlong"] += self._buffer.overlong
+            self._buffer.overlong = 0
+        held = []
+        for frame in frames:
+            if not self.closing and (one := self._take(frame)) is not None:
+                held.append(one)
+        return held
+
+    def _take(self, frame: bytes) -> Held | None:
+        try:
+            header, body = self.parse(frame)
+        except ProtocolError as error:
+            self.refuse(error.cause, frame)
+            return None
+        self.counts["frames"] += 1
+        try:
+            return self.dispatch(header, body, frame)
+        except ProtocolError as error:
+            self.refuse(error.cause, frame)
+            if error.reply is not None:
+                self.acknowledge(header, error.reply)
+            return None
+
+    def refuse(self, cause: str, frame: bytes) -> None:
+        """Count a refused frame and keep a few."""
+        self.counts[cause] += 1
+        if len(self.samples) < self._limits.samples:
+            self.samples.append((cause, frame))
+
+    # bytes out
+
+    def answer(self, held: Held, ok: bool) -> bytes:
+        header: Header | None = held.token
+        return self._general(header, OK if ok else BAD) if header is not None else b""
+
+    def acknowledge(self, header: Header, result: int = OK) -> None:
+        """The general answer, at once."""
+        self._outbox.append(self._general(header, result))
+
+    def say(self, message_id: int, body: bytes, header: Header) -> None:
+        """Any message to the terminal of `header`."""
+        self._outbox.append(self.build(message_id, body, header, self._next_serial()))
+
+    def _general(self, header: Header, result: int) -> bytes:
+        fields = {"ack_serial": header.serial, "ack_id": header.message_id, "result": result}
+        return self.build(self.general, GENERAL_ANSWER.write(fields), header, self._next_serial())
+
+    def command_result(self, body: bytes) -> None:
+        """The terminal's general answer to something that was said to it."""
+        result = GENERAL_ANSWER.decode(body)["result"]
+        self.counts["command_done" if result == OK else "command_refused"] += 1
+
+    def _next_serial(self) -> int:
+        self._serial = (self._serial + 1) & 0xFFFF
+        return self._serial
+
+    def data_to_send(self) -> bytes:
+        data, self._outbox = b"".join(self._outbox), []
+        return data
+
+    def deadline(self) -> float:
+        if not self.terminal:
+            return self._began + self._limits.login_s
+        if self._buffer.pending:
+            return self._partial_since + self._limits.partial_s
+        return self._last + self._limits.idle_s
