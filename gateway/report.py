@@ -223,9 +223,7 @@ class FixBatch:
         """The batch as one blob: spool column and live-feed message alike."""
         lengths = [len(a) for a in self.attributes] if any(self.attributes) else []
         head = json.dumps({"terminals": list(self.terminals), "attributes": lengths}).encode()
-        return b"".join(
-            (_HEAD.pack(_MAGIC, len(head), len(self.rows)), head, self.rows.tobytes(), *self.attributes)
-        )
+        return b"".join((_HEAD.pack(_MAGIC, len(head), len(self.rows)), head, self.rows.tobytes(), *self.attributes))
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> FixBatch:

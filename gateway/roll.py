@@ -118,9 +118,7 @@ class Roll:
 
     def rows(self) -> Iterator[Enrolment]:
         """The whole roll, by terminal."""
-        for row in self._db.execute(
-            "SELECT terminal, plate, vehicle_class, company, active FROM roll ORDER BY 1"
-        ):
+        for row in self._db.execute("SELECT terminal, plate, vehicle_class, company, active FROM roll ORDER BY 1"):
             yield _enrolment(row)
 
     def unannounced(self) -> tuple[list[Enrolment], int]:

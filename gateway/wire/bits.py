@@ -24,8 +24,7 @@ class BitMap:
     def __init__(self, table: Mapping[int, int]) -> None:
         self._table = dict(table)
         self._lookups = [
-            np.array([remap(value << 8 * byte, table) for value in range(256)], np.uint64)
-            for byte in range(4)
+            np.array([remap(value << 8 * byte, table) for value in range(256)], np.uint64) for byte in range(4)
         ]
 
     def word(self, word: int) -> int:

@@ -64,9 +64,7 @@ class Layout:
         self.names = tuple(f.name for f in fields)
         self._runs = tuple(_Run(tuple(run)) for _, run in groupby(fields, key=_run_key()))
         self.size: int | None = (
-            sum(struct.calcsize(">" + f.kind.code) for f in fields)
-            if all(f.kind.code for f in fields)
-            else None
+            sum(struct.calcsize(">" + f.kind.code) for f in fields) if all(f.kind.code for f in fields) else None
         )
 
     @property
@@ -103,9 +101,7 @@ class Layout:
             start = reader.pos
             values["surplus"] = reader.rest()
             if trace is not None:
-                trace.append(
-                    Span(start, reader.pos, "surplus", values["surplus"], meaning="not in the standard")
-                )
+                trace.append(Span(start, reader.pos, "surplus", values["surplus"], meaning="not in the standard"))
         return values
 
     @property
@@ -137,9 +133,7 @@ class Layout:
             scale = f.kind.scale if isinstance(f.kind, Number) else Fraction(1)
             at = "…" if offset is None else offset
             yield f"| {at} | {f.name} | {f.zh} | {f.kind.label} | {scale} | {f.unit} |"
-            offset = (
-                offset + struct.calcsize(">" + f.kind.code) if offset is not None and f.kind.code else None
-            )
+            offset = offset + struct.calcsize(">" + f.kind.code) if offset is not None and f.kind.code else None
 
 
 class _Run:

@@ -22,9 +22,7 @@ def split(content: bytes) -> tuple[Header, bytes]:
     """
     attributes = int.from_bytes(content[2:4], "big")
     if attributes & ENCRYPTED:
-        raise ProtocolError(
-            "encrypted", f"body attributes {attributes:04x}: encryption is not supported", reply=3
-        )
+        raise ProtocolError("encrypted", f"body attributes {attributes:04x}: encryption is not supported", reply=3)
     layouts = (NEW, OLD) if attributes & VERSIONED else (OLD,)
     mismatch = ""
     for layout in layouts:

@@ -182,9 +182,7 @@ def encode_body(message_id: int, fields: Mapping[str, Any], version: int) -> byt
     return layout.write(fields)
 
 
-def encode(
-    message_id: int, fields: Mapping[str, Any], *, terminal: str, serial: int, version: int = 2013
-) -> bytes:
+def encode(message_id: int, fields: Mapping[str, Any], *, terminal: str, serial: int, version: int = 2013) -> bytes:
     """A whole escaped frame. Raises ProtocolError."""
     return build(message_id, terminal, serial, encode_body(message_id, fields, version), version)
 

@@ -112,9 +112,7 @@ class Jt808Session(FramedSession):
         answered: bool = True,
     ) -> Held:
         table = NEW if header.version >= 2019 else OLD
-        return Held(
-            self.terminal, b"~" + frame + b"~", bodies, table.read, backfill, header if answered else None
-        )
+        return Held(self.terminal, b"~" + frame + b"~", bodies, table.read, backfill, header if answered else None)
 
     def send(self, command: Command) -> bool:
         if not self.terminal:

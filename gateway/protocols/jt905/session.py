@@ -69,9 +69,7 @@ class Jt905Session(FramedSession):
     def _catch_up(self, header: Header, body: bytes, raw: bytes) -> Held:
         return self._held(header, split_catch_up(body), raw, backfill=True)
 
-    def _held(
-        self, header: Header | None, bodies: list[bytes], raw: bytes, *, backfill: bool = False
-    ) -> Held:
+    def _held(self, header: Header | None, bodies: list[bytes], raw: bytes, *, backfill: bool = False) -> Held:
         return Held(self.terminal, b"~" + raw + b"~", bodies, TABLE.read, backfill, header)
 
     def send(self, command: Command) -> bool:

@@ -61,9 +61,7 @@ def test_positions_have_the_expected_values(decodable: list[dict]):
             moment = datetime.fromisoformat(v["expected"]["time"]).replace(tzinfo=CHINA)
             assert fields["time"] == moment, v
         if "extra.0x01.mileage_0.1km" in v["expected"]:
-            assert fields["items"]["0x01"]["odometer"] * 10 == pytest.approx(
-                v["expected"]["extra.0x01.mileage_0.1km"]
-            )
+            assert fields["items"]["0x01"]["odometer"] * 10 == pytest.approx(v["expected"]["extra.0x01.mileage_0.1km"])
     assert compared > 200
 
 

@@ -1,0 +1,80 @@
+"""Held frames of one tick -> one spool entry: decoded in columns, judged, with their raw bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.report import FIX, FixBatch, Flag
+from gateway.server.plausible import Region, judge
+from gateway.session import Columns, Held, Translator
+from gateway.spool import Entry
+from gateway.spool.log import pack_frames
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The plausibility settings."""
+
+    region: Region
+    ahead_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What became of the held frames of one tick. `ok[i]`: at least one fix of frame i could be read."""
+
+    entry: Entry
+    fixes: FixBatch
+    ok: list[bool]
+    counts: Counter[str]
+
+
+def decode(held: Sequence[Held], received_us: int, judge_by: Judge) -> Tick:
+    """Decode all bodies, grouped by how they are to be read."""
+    counts: Counter[str] = Counter()
+    ok = [False] * len(held)
+    terminals: dict[str, int] = {}
+    parts: list[tuple[NDArray[np.void], Sequence[bytes]]] = []
+    for translate, frames in _grouped(held).items():
+        columns, owner = _read(translate, [held[i] for i in frames], frames, counts)
+        rows = columns.rows
+        rows["frame"] = owner
+        names = [terminals.setdefault(held[i].terminal, len(terminals)) for i in owner]
+        rows["terminal"] = names
+        rows["received"] = received_us
+        rows["flags"] = judge(rows, judge_by.region, judge_by.ahead_us)
+        late = np.array([held[i].backfill for i in owner], bool)
+        rows["flags"][late] |= np.uint16(Flag.BACKFILL)
+        for i in set(owner):
+            ok[i] = True
+        parts.append((rows, columns.attributes))
+    rows = np.concatenate([p[0] for p in parts]) if parts else np.empty(0, FIX)
+    batch = FixBatch(list(terminals), rows, [a for p in parts for a in p[1]])
+    counts["fixes"] += len(rows)
+    counts["flagged"] += int((rows["flags"] & np.uint16(~Flag.BACKFILL & 0xFFFF) != 0).sum())
+    raw = pack_frames([h.raw for h in held])
+    return Tick(Entry("fix", received_us, batch.to_bytes(), raw), batch, ok, counts)
+
+
+def _grouped(held: Sequence[Held]) -> dict[Translator, list[int]]:
+    groups: dict[Translator, list[int]] = {}
+    for i, one in enumerate(held):
+        groups.setdefault(one.translate, []).append(i)
+    return groups
+
+
+def _read(
+    translate: Translator, held: Sequence[Held], frames: Sequence[int], counts: Counter[str]
+) -> tuple[Columns, list[int]]:
+    """Columns of a group, and for each row the frame that it came from."""
+    bodies = [body for one in held for body in one.bodies]
+    frame_of = [i for i, one in zip(frames, held, strict=True) for _ in one.bodies]
+    columns = translate(bodies)
+    for cause in columns.errors.values():
+        counts[f"fix_{cause}"] += 1
+    return columns, [frame_of[i] for i in columns.source]

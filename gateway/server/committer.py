@@ -1,0 +1,145 @@
+"""Group commit: frames of all connections become durable together, then each is answered.
+
+One thread decodes and writes, so that an fsync that stalls never stalls the event loop. While it
+writes, the next group gathers. What is pending is bounded in bytes; beyond the bound, and while
+the spool is full, sockets are not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from gateway.report import FixBatch
+from gateway.server.batch import Judge, Tick, decode
+from gateway.session import Held
+from gateway.spool import Entry, Spool, SpoolFull
+
+log = structlog.get_logger()
+FULL_RETRY_S = 1.0
+UPKEEP_S = 1.0
+
+
+class Source(Protocol):
+    """A connection, as the committer sees it."""
+
+    def settle(self, held: Held, ok: bool) -> None:
+        """The frame is durable: answer it."""
+
+
+@dataclass
+class Committer:
+    """Gathers held frames and commits them.
+
+    publish  what is told of each batch after its commit (the live feed)
+    full     told True when sockets must not be read, False when they may again
+    """
+
+    spool: Spool
+    judge: Judge
+    publish: Callable[[FixBatch], Awaitable[None]]
+    full: Callable[[bool], None]
+    pending_bytes: int
+    linger_s: float
+    counts: Counter[str] = field(default_factory=Counter)
+    spool_full_since: float | None = None
+    _pending: list[tuple[Source, Held]] = field(default_factory=list)
+    _notices: list[Entry] = field(default_factory=list)
+    _size: int = 0
+    _paused: bool = False
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "spool"))
+
+    def add(self, source: Source, held: list[Held]) -> None:
+        """Take frames that a session holds."""
+        for one in held:
+            self._pending.append((source, one))
+            self._size += len(one.raw)
+        if self._size > self.pending_bytes and not self._paused:
+            self._pause(True)
+        self._wake.set()
+
+    def notice(self, entries: list[Entry]) -> asyncio.Future[None]:
+        """Entries of other kinds; the future is done when they are durable."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._notices.extend(entries)
+        self._done.append(done)
+        self._wake.set()
+        return done
+
+    _done: list[asyncio.Future[None]] = field(default_factory=list)
+
+    def _pause(self, paused: bool) -> None:
+        self._paused = paused
+        self.full(paused)
+
+    async def run(self) -> None:
+        """Commit until cancelled; what is pending then is committed before this returns."""
+        try:
+            while True:
+                await self._wake.wait()
+                await asyncio.sleep(self.linger_s)
+                await self._commit()
+        finally:
+            if self._pending:
+                await self._commit()
+
+    async def _commit(self) -> None:
+        self._wake.clear()
+        taken, self._pending, self._size = self._pending, [], 0
+        notices, self._notices = self._notices, []
+        done, self._done = self._done, []
+        if not taken and not notices:
+            return
+        loop = asyncio.get_running_loop()
+        now_us = time.time_ns() // 1000
+        tick = await loop.run_in_executor(self._thread, self._write, [h for _, h in taken], notices, now_us)
+        while tick is None:
+            self._became_full()
+            await asyncio.sleep(FULL_RETRY_S)
+            tick = await loop.run_in_executor(self._thread, self._write, [h for _, h in taken], notices, now_us)
+        self.spool_full_since = None
+        for future in done:
+            future.set_result(None)
+        for (source, held), ok in zip(taken, tick.ok, strict=True):
+            source.settle(held, ok)
+        self.counts.update(tick.counts)
+        self.counts["commits"] += 1
+        if self._paused and self._size <= self.pending_bytes // 2:
+            self._pause(False)
+        if len(tick.fixes):
+            await self.publish(tick.fixes)
+
+    def _became_full(self) -> None:
+        if self.spool_full_since is None:
+            self.spool_full_since = time.monotonic()
+            log.error("spool full: terminals wait unanswered", bytes=self.spool.size())
+        self.counts["spool_full"] += 1
+        if not self._paused:
+            self._pause(True)
+
+    def _write(self, held: list[Held], notices: list[Entry], now_us: int) -> Tick | None:
+        """In the spool's thread. None when the spool is full."""
+        tick = decode(held, now_us, self.judge)
+        entries = [*notices, tick.entry] if held else notices
+        try:
+            self.spool.append(entries)
+        except SpoolFull:
+            self.spool.trim(now_us)
+            return None
+        return tick
+
+    async def upkeep(self) -> None:
+        """Trim in the spool's thread, checkpoint in another, every second."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(UPKEEP_S)
+            await loop.run_in_executor(self._thread, self.spool.trim, time.time_ns() // 1000)
+            await asyncio.to_thread(self.spool.checkpoint)

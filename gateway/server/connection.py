@@ -1,0 +1,71 @@
+"""One TCP connection: bytes to the session, its held frames to the committer, its answers back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import cast
+
+from gateway.server.hub import Hub
+from gateway.session import Held, Session
+
+
+class Connection(asyncio.Protocol):
+    """The rim around a session. `hub` owns what connections share."""
+
+    __slots__ = ("_writable", "hub", "port", "session", "transport")
+
+    def __init__(self, hub: Hub, port: str) -> None:
+        self.hub = hub
+        self.port = port
+        self.session: Session | None = None
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.session = self.hub.admit(self, transport.get_extra_info("peername"))
+        if self.session is None:
+            self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        session, transport = self.session, self.transport
+        if session is None or transport is None:
+            return
+        known = session.terminal
+        held = session.receive(data, time.monotonic())
+        if session.terminal != known:
+            self.hub.identified(self, known)
+        if held:
+            self.hub.committer.add(self, held)
+        self.flush()
+        self.hub.collect(self.port, session)
+
+    def flush(self) -> None:
+        """Write what the session wants to say, and close if it wants to."""
+        session, transport = self.session, self.transport
+        if session is None or transport is None or transport.is_closing():
+            return
+        if data := session.data_to_send():
+            transport.write(data)
+        if session.closing:
+            transport.close()
+
+    def settle(self, held: Held, ok: bool) -> None:
+        session, transport = self.session, self.transport
+        if session is None or transport is None or transport.is_closing():
+            return
+        self.hub.counts["acknowledged"] += 1
+        transport.write(session.answer(held, ok))
+
+    def pause_writing(self) -> None:
+        """The peer does not read its answers: close rather than keep them in memory."""
+        self.hub.counts["not_reading"] += 1
+        if self.transport is not None:
+            self.transport.abort()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self.hub.lost(self)
+
+    def abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()

@@ -1,0 +1,135 @@
+"""What connections share: who is connected, who may be, what is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import structlog
+
+from gateway.command import Command
+from gateway.server.committer import Committer
+from gateway.session import Authority, Limits, Session
+
+log = structlog.get_logger()
+SWEEP_S = 1.0
+SPOOL_FULL_CLOSE_S = 30.0
+
+
+class Line(Protocol):
+    """A connection, as the hub sees it."""
+
+    port: str
+    session: Session | None
+    transport: asyncio.Transport | None
+
+    def flush(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+SessionFactory = Callable[[Authority, float, Limits], Session]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Hub:
+    """One per gateway process.
+
+    sessions  port name -> how its sessions are made
+    sources   port name -> networks from which it is taken; a port without a row takes any
+    """
+
+    def __init__(
+        self, authority: Authority, limits: Limits, sessions: dict[str, SessionFactory],
+        sources: dict[str, Sequence[Network]], connections: int,
+    ) -> None:  # fmt: skip
+        self.committer: Committer
+        self.counts: Counter[str] = Counter()
+        self.live: dict[str, Line] = {}
+        self._authority = authority
+        self._limits = limits
+        self._sessions = sessions
+        self._sources = sources
+        self._most = connections
+        self._all: set[Line] = set()
+        self._paused = False
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def admit(self, connection: Line, peer: Any) -> Session | None:
+        """A session for a new connection, or None when it is not wanted."""
+        if len(self._all) >= self._most:
+            self.counts["too_many_connections"] += 1
+            return None
+        networks = self._sources.get(connection.port)
+        if networks is not None and not any(ipaddress.ip_address(peer[0]) in n for n in networks):
+            self.counts[f"{connection.port}.source_refused"] += 1
+            return None
+        self._all.add(connection)
+        if self._paused and connection.transport is not None:
+            connection.transport.pause_reading()
+        return self._sessions[connection.port](self._authority, time.monotonic(), self._limits)
+
+    def identified(self, connection: Line, before: str) -> None:
+        """The session learned whose it is. A second connection of a live terminal takes over."""
+        terminal = connection.session.terminal if connection.session else ""
+        if before and self.live.get(before) is connection:
+            del self.live[before]
+        if not terminal:
+            return
+        former = self.live.get(terminal)
+        if former is not None and former is not connection:
+            self.counts["taken_over"] += 1
+            log.warning("terminal taken over by a newer connection", terminal=terminal)
+            former.abort()
+        self.live[terminal] = connection
+
+    def lost(self, connection: Line) -> None:
+        self._all.discard(connection)
+        terminal = connection.session.terminal if connection.session else ""
+        if self.live.get(terminal) is connection:
+            del self.live[terminal]
+
+    def collect(self, port: str, session: Session) -> None:
+        """Take the session's counts and samples."""
+        if session.counts:
+            for cause, n in session.counts.items():
+                self.counts[f"{port}.{cause}"] += n
+            session.counts.clear()
+        for cause, frame in session.samples:
+            log.warning("frame refused", port=port, cause=cause, terminal=session.terminal, frame=frame[:256].hex())
+        session.samples.clear()
+
+    def read(self, paused: bool) -> None:
+        """Stop or start reading every socket."""
+        self._paused = paused
+        for connection in self._all:
+            if connection.transport is None or connection.transport.is_closing():
+                continue
+            (connection.transport.pause_reading if paused else connection.transport.resume_reading)()
+
+    def command(self, command: Command) -> bool:
+        """Say something to a terminal. False when it is not connected here."""
+        connection = self.live.get(command.terminal)
+        if connection is None or connection.session is None or not connection.session.send(command):
+            return False
+        connection.flush()
+        return True
+
+    async def sweep(self) -> None:
+        """Close connections that are past their session's deadline; all of them when the spool stays full."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = time.monotonic()
+            since = self.committer.spool_full_since
+            stuck = since is not None and now - since > SPOOL_FULL_CLOSE_S
+            for connection in list(self._all):
+                session = connection.session
+                if stuck or (session is not None and not self._paused and now > session.deadline()):
+                    self.counts["closed_full" if stuck else "timed_out"] += 1
+                    connection.abort()

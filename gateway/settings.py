@@ -1,0 +1,35 @@
+"""Settings of the gateway process, from the environment (`TAXIHUB_...`). Read in `__main__` only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="TAXIHUB_", frozen=True)
+
+    var: Path = Field(Path("var"), description="Directory of everything that this machine keeps")
+    spool_dir: Path | None = Field(None, description="Directory of the spool; default: spool under TAXIHUB_VAR")
+    bind: str = Field("0.0.0.0", description="Address that terminals connect to")
+    jt808_port: int = Field(6808, description="TCP port of JT/T 808; 0 picks a free one")
+    jt905_port: int = Field(6905, description="TCP port of JT/T 905; 0 picks a free one")
+    jt905_sources: str = Field(
+        "0.0.0.0/0,::/0", description="Networks from which JT/T 905 is taken, which has no log-in"
+    )
+    bus_url: str = Field("nats://127.0.0.1:4222", description="NATS server; empty: no bus")
+    mqtt_url: str = Field("", description="Broker of MQTT devices, mqtt://[user:password@]host:port; empty: none")
+    region: str = Field(
+        "china", description="Where fixes are plausible: china, world, or west,south,east,north in degrees"
+    )
+    clock_ahead_s: float = Field(600, description="How far a fix may be ahead of this machine's clock")
+    login_s: float = Field(10, description="Time to log in")
+    partial_s: float = Field(15, description="Time to complete a frame")
+    idle_s: float = Field(300, description="Silence after which a connection is closed")
+    connections: int = Field(15_000, description="Most connections at once; keep it under the descriptor limit")
+    spool_bytes: int = Field(8 << 30, description="Bound of the spool; when reached, terminals wait unanswered")
+    spool_keep_s: float = Field(86_400, description="Age until which consumed spool entries stay re-decodable")
+    pending_bytes: int = Field(32 << 20, description="Bound of frames in memory; when reached, sockets are not read")
+    linger_s: float = Field(0.003, description="Longest wait for more frames before a commit")
