@@ -10,7 +10,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from gateway.report import FIX
+from gateway.errors import ProtocolError
+from gateway.report import FIX, Position, micros
 from gateway.session import Columns
 from gateway.wire.bcd import INVALID
 from gateway.wire.identity import identities
@@ -18,6 +19,9 @@ from gateway.wire.kinds import Items, Kind
 from gateway.wire.layout import Layout
 from gateway.wire.reader import Reader
 from gateway.wire.tlv import shapes
+
+OPTIONAL = ("speed", "course", "altitude", "recorder_speed", "fuel", "odometer", "satellites", "signal")
+"""Fields of a Position that may be None, each with a column of its own."""
 
 Fill = Callable[[NDArray[np.uint8], NDArray[np.void]], None]
 
@@ -108,3 +112,33 @@ def blank(count: int) -> NDArray[np.void]:
 def _by_size(bodies: Sequence[bytes]) -> dict[int, NDArray[np.intp]]:
     sizes = np.fromiter(map(len, bodies), np.intp, len(bodies))
     return {int(size): np.flatnonzero(sizes == size) for size in np.unique(sizes)}
+
+
+def rows_of(results: Sequence[Position | ProtocolError]) -> Columns:
+    """Positions that were read one at a time -> FIX rows; errors keep their index."""
+    good = [(i, p) for i, p in enumerate(results) if isinstance(p, Position)]
+    errors = {i: e.cause for i, e in enumerate(results) if isinstance(e, ProtocolError)}
+    rows = blank(len(good))
+    for row, (_, p) in zip(rows, good, strict=True):
+        row["time"], row["identity"], row["lat"], row["lon"] = micros(p.time), p.identity, p.lat, p.lon
+        row["alarms"], row["status"] = int(p.alarms), int(p.status)
+        for name in OPTIONAL:
+            if (value := getattr(p, name)) is not None:
+                row[name] = value
+    extra = [orjson.dumps(p.attributes) if p.attributes else b"" for _, p in good]
+    return Columns(rows, extra, np.array([i for i, _ in good], np.intp), errors)
+
+
+def each(read_one: Callable[[bytes], Position]) -> Callable[[Sequence[bytes]], Columns]:
+    """A reader of one body -> a translator of many."""
+
+    def read(bodies: Sequence[bytes]) -> Columns:
+        results: list[Position | ProtocolError] = []
+        for body in bodies:
+            try:
+                results.append(read_one(body))
+            except ProtocolError as error:
+                results.append(error)
+        return rows_of(results)
+
+    return read

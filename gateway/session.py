@@ -106,3 +106,7 @@ class Session(Protocol):
 
     def deadline(self) -> float:
         """Monotonic time after which the connection must be closed unless something arrives."""
+
+
+SessionFactory = Callable[[Authority, float, Limits], Session]
+"""(the roll, monotonic time of the connection, limits) -> a fresh session."""

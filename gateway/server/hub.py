@@ -6,14 +6,14 @@ import asyncio
 import ipaddress
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import structlog
 
 from gateway.command import Command
 from gateway.server.committer import Committer
-from gateway.session import Authority, Limits, Session
+from gateway.session import Authority, Limits, Session, SessionFactory
 
 log = structlog.get_logger()
 SWEEP_S = 1.0
@@ -32,7 +32,6 @@ class Line(Protocol):
     def abort(self) -> None: ...
 
 
-SessionFactory = Callable[[Authority, float, Limits], Session]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 

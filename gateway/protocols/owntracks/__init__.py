@@ -1,0 +1,1 @@
+"""OwnTracks, the open phone tracker: JSON on `owntracks/<user>/<device>`."""
