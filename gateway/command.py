@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,5 +22,23 @@ class SendText:
     urgent: bool = False
 
 
-type_by_name = {"query_position": QueryPosition, "send_text": SendText}
 Command = QueryPosition | SendText
+BY_NAME: dict[str, type[Command]] = {"query_position": QueryPosition, "send_text": SendText}
+NAMES = {kind: name for name, kind in BY_NAME.items()}
+
+
+def to_json(command: Command) -> bytes:
+    """{"type", ...fields}, as commands travel on the bus."""
+    return json.dumps({"type": NAMES[type(command)], **asdict(command)}, ensure_ascii=False).encode()
+
+
+def from_json(payload: bytes) -> Command:
+    """Inverse of `to_json`. Raises ValueError that says what is wrong."""
+    data = json.loads(payload)
+    kind = BY_NAME.get(data.pop("type", None)) if isinstance(data, dict) else None
+    if kind is None:
+        raise ValueError(f"a command has one of the types {', '.join(BY_NAME)}")
+    try:
+        return kind(**data)
+    except TypeError as error:
+        raise ValueError(f"{NAMES[kind]}: {error}") from error

@@ -16,7 +16,7 @@ from __future__ import annotations
 import enum
 import json
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -245,6 +245,13 @@ class FixBatch:
             attributes[i] = blob[end : end + length]
             end += length
         return cls(head["terminals"], rows, attributes)
+
+    def split(self, most: int) -> Iterator[FixBatch]:
+        """The same fixes in batches of at most `most`, each with only the terminals that it names."""
+        for start in range(0, len(self), most):
+            rows = self.rows[start : start + most].copy()
+            named, rows["terminal"] = np.unique(rows["terminal"], return_inverse=True)
+            yield FixBatch([self.terminals[i] for i in named], rows, self.attributes[start : start + most])
 
     @classmethod
     def concat(cls, batches: Iterable[FixBatch]) -> FixBatch:

@@ -62,5 +62,5 @@ class MemoryBus:
         except TimeoutError as error:
             raise BusError(f"no answer on {subject} within {timeout_s:g} s") from error
 
-    async def close(self) -> None:
-        self._listeners.clear()
+    async def run(self) -> None:
+        """There is no connection to keep."""

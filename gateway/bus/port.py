@@ -31,9 +31,10 @@ class Bus(Protocol):
         """Send to whoever listens. Never blocks on a slow listener; lost while the bus is away."""
 
     def subscribe(self, subject: str) -> AbstractAsyncContextManager[AsyncIterator[Message]]:
-        """Messages of a subject from now on, until the context ends. `*` matches one token."""
+        """Messages of a subject until the context ends; waits while the bus is away. `*` matches one token."""
 
     async def request(self, subject: str, payload: bytes, timeout_s: float) -> bytes:
         """Ask and wait for one answer. Raises BusError when none comes in time."""
 
-    async def close(self) -> None: ...
+    async def run(self) -> None:
+        """Keep the connection until cancelled; the other calls work while this runs."""

@@ -54,6 +54,7 @@ class Committer:
     _notices: list[Entry] = field(default_factory=list)
     _size: int = 0
     _paused: bool = False
+    _finishing: bool = False
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "spool"))
 
@@ -81,15 +82,17 @@ class Committer:
         self.full(paused)
 
     async def run(self) -> None:
-        """Commit until cancelled; what is pending then is committed before this returns."""
-        try:
-            while True:
-                await self._wake.wait()
-                await asyncio.sleep(self.linger_s)
-                await self._commit()
-        finally:
-            if self._pending:
-                await self._commit()
+        """Commit until `finish`; what is pending then is committed and answered before this returns."""
+        while not self._finishing:
+            await self._wake.wait()
+            await asyncio.sleep(self.linger_s)
+            await self._commit()
+        await self._commit()
+
+    def finish(self) -> None:
+        """Let `run` end. Nothing may be added afterwards."""
+        self._finishing = True
+        self._wake.set()
 
     async def _commit(self) -> None:
         self._wake.clear()
@@ -102,6 +105,8 @@ class Committer:
         now_us = time.time_ns() // 1000
         tick = await loop.run_in_executor(self._thread, self._write, [h for _, h in taken], notices, now_us)
         while tick is None:
+            if self._finishing:
+                return  # unanswered, so the terminals still have it
             self._became_full()
             await asyncio.sleep(FULL_RETRY_S)
             tick = await loop.run_in_executor(self._thread, self._write, [h for _, h in taken], notices, now_us)

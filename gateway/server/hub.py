@@ -112,6 +112,12 @@ class Hub:
                 continue
             (connection.transport.pause_reading if paused else connection.transport.resume_reading)()
 
+    def close(self) -> None:
+        """Close every connection; what was written to it still goes out."""
+        for connection in self._all:
+            if connection.transport is not None:
+                connection.transport.close()
+
     def command(self, command: Command) -> bool:
         """Say something to a terminal. False when it is not connected here."""
         connection = self.live.get(command.terminal)

@@ -1,0 +1,102 @@
+"""`python -m gateway`: serve terminals, keep the roll, explain frames."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+
+from gateway.bus import Bus, MemoryBus, NatsBus
+from gateway.catalog import PROTOCOLS, TCP
+from gateway.errors import GatewayError
+from gateway.roll import Roll, parse_csv
+from gateway.server.batch import Judge
+from gateway.server.committer import Committer
+from gateway.server.hub import Hub
+from gateway.server.plausible import Region
+from gateway.server.process import Gateway, Parts, networks, publisher
+from gateway.server.topics import Broker, Topics
+from gateway.session import Limits
+from gateway.settings import Settings
+from gateway.spool import Spool
+
+
+def compose(settings: Settings) -> Gateway:
+    """The process from its settings. Raises GatewayError."""
+    roll = Roll(settings.var / "gateway")
+    spool = Spool(
+        settings.spool_dir or settings.var / "spool",
+        limit_bytes=settings.spool_bytes, keep_us=int(settings.spool_keep_s * 1e6),
+    )  # fmt: skip
+    bus: Bus = NatsBus(settings.bus_url, "gateway") if settings.bus_url else MemoryBus()
+    hub = Hub(
+        roll,
+        Limits(login_s=settings.login_s, partial_s=settings.partial_s, idle_s=settings.idle_s),
+        {name: protocol.session for name, protocol in TCP.items()},
+        {"jt905": networks(settings.jt905_sources)},
+        settings.connections,
+    )
+    committer = Committer(
+        spool, Judge(Region.parse(settings.region), int(settings.clock_ahead_s * 1e6)), publisher(bus), hub.read,
+        settings.pending_bytes, settings.linger_s,
+    )  # fmt: skip
+    hub.committer = committer
+    broker = Broker.parse(settings.mqtt_url) if settings.mqtt_url else None
+    topics = Topics(broker, "taxihub-gateway", roll, committer) if broker else None
+    ports = {"jt808": settings.jt808_port, "jt905": settings.jt905_port}
+    return Gateway(Parts(roll, spool, bus, hub, committer, topics, settings.bind, ports))
+
+
+def serve(settings: Settings) -> int:
+    gateway = compose(settings)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await gateway.serve(settings.var / "gateway" / "listening.json", stop)
+
+    uvloop.run(main())
+    return 0
+
+
+def import_roll(settings: Settings, path: Path) -> int:
+    """Add or change the terminals of a CSV file; nothing is changed when one of its lines is bad."""
+    rows = parse_csv(path.read_bytes(), PROTOCOLS)
+    roll = Roll(settings.var / "gateway")
+    changed = roll.enrol(rows)
+    print(f"{path}: {len(rows)} terminals, {changed} new or changed; {len(roll)} on the roll")
+    return 0
+
+
+def show_roll(settings: Settings) -> int:
+    print("terminal,plate,vehicle_class,company,active")
+    for row in Roll(settings.var / "gateway").rows():
+        print(f"{row.terminal},{row.plate},{row.vehicle_class},{row.company},{int(row.active)}")
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m gateway", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("serve", help="take terminals' connections; settings are TAXIHUB_... variables")
+    roll = commands.add_parser("roll", help="the closed list of terminals").add_subparsers(dest="what", required=True)
+    roll.add_parser("import", help="terminal,protocol,plate,vehicle_class,company").add_argument("file", type=Path)
+    roll.add_parser("list", help="print the roll")
+    args = parser.parse_args()
+    try:
+        settings = Settings()
+        if args.command == "serve":
+            return serve(settings)
+        return import_roll(settings, args.file) if args.what == "import" else show_roll(settings)
+    except (GatewayError, OSError) as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""The gateway process: everything it consists of, put together in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from gateway import command
+from gateway.bus import COMMAND_SUBJECT, COUNTS_SUBJECT, FIX_SUBJECT, Bus, Message
+from gateway.errors import GatewayError
+from gateway.report import FixBatch
+from gateway.roll import Roll
+from gateway.server.committer import Committer
+from gateway.server.connection import Connection
+from gateway.server.hub import Hub, Network
+from gateway.server.topics import Topics
+from gateway.spool import Entry, Spool
+
+log = structlog.get_logger()
+ROLL_S = 1.0
+COUNTS_S = 60.0
+FEED_ROWS = 2_000
+"""Most fixes in one message of the live feed: 200 kB, under the bus's limit."""
+BACKLOG = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What `Gateway` is made of; `ports` maps a TCP protocol to its port, 0 for a free one."""
+
+    roll: Roll
+    spool: Spool
+    bus: Bus
+    hub: Hub
+    committer: Committer
+    topics: Topics | None
+    bind: str
+    ports: Mapping[str, int]
+
+
+def networks(text: str) -> list[Network]:
+    """ "10.0.0.0/8,127.0.0.1" -> networks. Raises GatewayError."""
+    try:
+        return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise GatewayError(f"source networks {text!r}: {error}") from error
+
+
+def publisher(bus: Bus) -> Callable[[FixBatch], Awaitable[None]]:
+    """The live feed's end of the committer."""
+
+    async def publish(batch: FixBatch) -> None:
+        for part in batch.split(FEED_ROWS):
+            await bus.publish(FIX_SUBJECT, part.to_bytes())
+
+    return publish
+
+
+class Gateway:
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.ports: dict[str, int] = {}
+        """Where it really listens, once it does."""
+
+    async def serve(self, state: Path, stop: asyncio.Event) -> None:
+        """Run until `stop` is set: then listen no more, commit and answer what is held, close.
+
+        Writes `state` (JSON: ports) when terminals may connect and removes it at the end.
+        """
+        p = self.parts
+        async with asyncio.TaskGroup() as keepers:
+            tasks = [
+                keepers.create_task(p.bus.run(), name="bus"),
+                keepers.create_task(p.committer.upkeep(), name="spool upkeep"),
+                keepers.create_task(self._follow_roll(), name="roll"),
+                keepers.create_task(self._answer_commands(), name="commands"),
+                keepers.create_task(self._answer_counts(), name="counts"),
+                keepers.create_task(self._log_counts(), name="log counts"),
+                keepers.create_task(p.hub.sweep(), name="sweep"),
+            ]
+            commits = keepers.create_task(p.committer.run(), name="commits")
+            if p.topics:
+                tasks.append(keepers.create_task(p.topics.run(), name="topics"))
+            servers = await self._listen()
+            _write_state(state, {"ports": self.ports})
+            log.info("gateway listens", bind=p.bind, **self.ports, terminals=len(p.roll))
+            try:
+                await stop.wait()
+            finally:
+                state.unlink(missing_ok=True)
+                for server in servers:
+                    server.close()
+                p.hub.read(paused=True)
+                p.committer.finish()
+                await asyncio.wait([commits])
+                p.hub.close()
+                for task in tasks:
+                    task.cancel()
+        self._tell()
+
+    async def _listen(self) -> list[asyncio.Server]:
+        loop, servers = asyncio.get_running_loop(), []
+        for name, port in self.parts.ports.items():
+            server = await loop.create_server(
+                partial(Connection, self.parts.hub, name), self.parts.bind, port, backlog=BACKLOG
+            )
+            self.ports[name] = server.sockets[0].getsockname()[1]
+            servers.append(server)
+        return servers
+
+    async def _follow_roll(self) -> None:
+        """See other processes' changes of the roll, and announce changes downstream through the spool."""
+        roll = self.parts.roll
+        while True:
+            roll.refresh()
+            rows, revision = roll.unannounced()
+            if rows:
+                now_us = time.time_ns() // 1000
+                entries = [Entry("terminal", now_us, json.dumps(asdict(row)).encode()) for row in rows]
+                await self.parts.committer.notice(entries)
+                roll.announced(revision)
+                log.info("roll announced", terminals=len(rows))
+            await asyncio.sleep(ROLL_S)
+
+    async def _answer_commands(self) -> None:
+        async with self.parts.bus.subscribe(COMMAND_SUBJECT) as messages:
+            async for message in messages:
+                await message.respond(json.dumps({"outcome": self._command(message)}).encode())
+
+    def _command(self, message: Message) -> str:
+        """ "sent", "not_connected", or what is wrong with the command."""
+        try:
+            wanted = command.from_json(message.payload)
+        except ValueError as error:
+            return f"refused: {error}"
+        return "sent" if self.parts.hub.command(wanted) else "not_connected"
+
+    async def _answer_counts(self) -> None:
+        async with self.parts.bus.subscribe(COUNTS_SUBJECT) as messages:
+            async for message in messages:
+                await message.respond(json.dumps(self.counts()).encode())
+
+    def counts(self) -> dict[str, int]:
+        """Outcomes by cause since the start, and how many terminals are connected now."""
+        p = self.parts
+        total = p.hub.counts + p.committer.counts + (p.topics.counts if p.topics else Counter())
+        return dict(sorted(total.items())) | {"connections": len(p.hub), "terminals": len(p.hub.live)}
+
+    async def _log_counts(self) -> None:
+        while True:
+            await asyncio.sleep(COUNTS_S)
+            self._tell()
+
+    def _tell(self) -> None:
+        log.info("counts", **self.counts())
+
+
+def _write_state(path: Path, state: Mapping[str, object]) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(state))
+    fresh.replace(path)
