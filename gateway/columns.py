@@ -15,7 +15,7 @@ from gateway.report import FIX, Position, micros
 from gateway.session import Columns
 from gateway.wire.bcd import INVALID
 from gateway.wire.identity import identities
-from gateway.wire.kinds import Items, Kind
+from gateway.wire.items import Items, Table
 from gateway.wire.layout import Layout
 from gateway.wire.reader import Reader
 from gateway.wire.tlv import shapes
@@ -37,7 +37,7 @@ class PositionTable:
     """
 
     basic: Layout
-    items: Mapping[tuple[int, int], Kind]
+    items: Table
     columns: Mapping[tuple[int, int], str]
     fill: Fill
     size: int = field(init=False)

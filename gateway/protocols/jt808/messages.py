@@ -9,10 +9,14 @@ from gateway.errors import ProtocolError
 from gateway.framed import GENERAL_ANSWER
 from gateway.protocols.jt808.header import build, parse
 from gateway.protocols.jt808.position import BASE, ITEMS, POSITION
-from gateway.wire.kinds import U8, U16, U32, Items, Many, Raw, Sized, Text
-from gateway.wire.layout import Field, Layout
+from gateway.wire.field import Field
+from gateway.wire.groups import Many, Sized
+from gateway.wire.items import Items
+from gateway.wire.kinds import U8, U16, U32, Raw
+from gateway.wire.layout import Layout
 from gateway.wire.message import EMPTY, Message, MessageType
 from gateway.wire.reader import Span
+from gateway.wire.texts import Text
 
 REGISTER_RESULTS = {
     0: "ok",

@@ -5,8 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gateway.report import Alarm
-from gateway.wire.kinds import U8, U16, U32, Clock, Items, Kind, Many, Number
-from gateway.wire.layout import Field, Layout
+from gateway.wire.clocks import Clock
+from gateway.wire.field import Field
+from gateway.wire.groups import Many
+from gateway.wire.items import Items, Table
+from gateway.wire.kinds import U8, U16, U32, Number
+from gateway.wire.layout import Layout
 
 DEGREE = Number("I", Fraction(1, 1_000_000))
 TENTHS = Number("I", Fraction(1, 10))
@@ -49,7 +53,7 @@ VIDEO_ALARMS = {
 # fmt: on
 
 
-ITEMS: dict[tuple[int, int], Kind] = {
+ITEMS: Table = {
     (0x01, 4): Layout("odometer", Field("odometer", TENTHS, "km", "里程")),
     (0x02, 2): Layout("fuel", Field("fuel", TENTH, "L", "油量")),
     (0x03, 2): Layout("recorder speed", Field("recorder_speed", TENTH, "km/h", "行驶记录速度")),

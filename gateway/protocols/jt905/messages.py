@@ -9,11 +9,15 @@ from typing import Any
 from gateway.errors import ProtocolError
 from gateway.framed import GENERAL_ANSWER
 from gateway.protocols.jt905.position import BASE, BASIC, ITEMS, POSITION
+from gateway.wire.field import Field
 from gateway.wire.framing import unwrap, wrap
-from gateway.wire.kinds import U8, U16, Items, Many, Raw, Text
-from gateway.wire.layout import Field, Layout
+from gateway.wire.groups import Many
+from gateway.wire.items import Items
+from gateway.wire.kinds import U8, U16, Raw
+from gateway.wire.layout import Layout
 from gateway.wire.message import EMPTY, Header, Message, MessageType
 from gateway.wire.reader import Span
+from gateway.wire.texts import Text
 
 VERSION = 2014
 HEAD = struct.Struct(">HH6sH")

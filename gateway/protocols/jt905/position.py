@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from gateway.wire.kinds import I16, U8, U16, U32, Clock, Items, Kind, Number
-from gateway.wire.layout import Field, Layout
+from gateway.wire.clocks import Clock
+from gateway.wire.field import Field
+from gateway.wire.items import Items, Table
+from gateway.wire.kinds import I16, U8, U16, U32, Number
+from gateway.wire.layout import Layout
 
 DEGREE = Number("I", Fraction(1, 600_000))
 """Coordinates count ten-thousandths of a minute."""
@@ -42,7 +45,7 @@ BASE = (
 BASIC = Layout("position", *BASE)
 """25 bytes that every position has."""
 
-ITEMS: dict[tuple[int, int], Kind] = {
+ITEMS: Table = {
     (0x01, 4): Layout("odometer", Field("odometer", TENTHS, "km", "里程")),
     (0x02, 2): Layout("fuel", Field("fuel", TENTH, "L", "油量")),
     (0x03, 2): Layout("altitude", Field("altitude", I16, "m", "海拔高度")),

@@ -1,0 +1,73 @@
+"""When a field is there at all: what earlier fields of its layout say, or whether the body goes on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class Condition(ABC):
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """The condition in words, for the documentation."""
+
+    @abstractmethod
+    def holds(self, values: Mapping[str, Any], left: int) -> bool:
+        """On reading: the fields read so far, and how many bytes are left."""
+
+    def wanted(self, values: Mapping[str, Any], name: str) -> bool:
+        """On writing: whether the field `name` must be written."""
+        return self.holds(values, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bit(Condition):
+    """A bit of an earlier word is set."""
+
+    field: str
+    bit: int
+
+    @property
+    def label(self) -> str:
+        return f"{self.field} bit {self.bit}"
+
+    def holds(self, values: Mapping[str, Any], left: int) -> bool:
+        return bool(values[self.field] >> self.bit & 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Is(Condition):
+    """An earlier field has a value."""
+
+    field: str
+    value: int
+
+    @property
+    def label(self) -> str:
+        return f"{self.field} = {self.value}"
+
+    def holds(self, values: Mapping[str, Any], left: int) -> bool:
+        return bool(values[self.field] == self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Left(Condition):
+    """The body goes on."""
+
+    @property
+    def label(self) -> str:
+        return "when the body goes on"
+
+    def holds(self, values: Mapping[str, Any], left: int) -> bool:
+        return left > 0
+
+    def wanted(self, values: Mapping[str, Any], name: str) -> bool:
+        return name in values
+
+
+MORE = Left()
