@@ -203,6 +203,10 @@ class Position:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
+Report = Position
+"""Whatever a message may say."""
+
+
 @dataclass(frozen=True, slots=True)
 class FixBatch:
     """Many fixes in columns.

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.wire.field import Field
+from gateway.wire.kinds import Raw
 from gateway.wire.layout import Layout
 from gateway.wire.reader import Span
 
 EMPTY = Layout("empty")
-UNKNOWN_NAME = "unknown"
+OPAQUE = Layout("body", Field("raw", Raw(), zh="消息体"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,10 @@ class MessageType:
     def layout(self, version: int) -> Layout:
         older = [v for v in self.layouts if v <= version]
         return self.layouts[max(older) if older else min(self.layouts)]
+
+
+UNKNOWN = MessageType(-1, "unknown", "未知消息", {0: OPAQUE})
+"""Stands for every message that is not in the table."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from gateway.wire.groups import Many, Sized
 from gateway.wire.items import Items
 from gateway.wire.kinds import U8, U16, U32, Raw
 from gateway.wire.layout import Layout
-from gateway.wire.message import EMPTY, Message, MessageType
+from gateway.wire.message import EMPTY, OPAQUE, Message, MessageType
 from gateway.wire.reader import Span
 from gateway.wire.texts import Text
 
@@ -54,7 +54,6 @@ BATCH = Layout(
     Field("positions", Many(Sized(U16, POSITION)), zh="位置汇报数据项"),
 )
 PARAMETER = Layout("parameter", Field("id", U32, zh="参数ID"), Field("value", Sized(U8, Raw()), zh="参数值"))
-OPAQUE = Layout("body", Field("raw", Raw(), zh="消息体"))
 
 
 def _row(

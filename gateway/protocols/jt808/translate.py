@@ -35,7 +35,9 @@ LOADS = np.array(
 SOUTH, WEST = 1 << 2, 1 << 3
 
 
-def position(terminal: str, fields: Mapping[str, Any], version: int = 2013, body: bytes = b"") -> Position:
+def position(
+    terminal: str, fields: Mapping[str, Any], version: int = 2013, body: bytes = b"", *, backfill: bool = False
+) -> Position:
     """Decoded fields of a 0x0200 body -> Position. `body` gives the fix its identity."""
     status, items = fields["status"], fields.get("items", {})
     plain = {name: value for item in items.values() for name, value in item.items()}
@@ -56,6 +58,7 @@ def position(terminal: str, fields: Mapping[str, Any], version: int = 2013, body
         signal=plain.get("signal"),
         alarms=Alarm(alarms.word(fields["alarm"])),
         status=Status(STATUS.word(status) | int(LOADS[status >> 8 & 3])),
+        backfill=backfill,
         identity=identity(body[: OLD.size]) if body else 0,
         attributes=OLD.attributes(items),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,15 +12,21 @@ from gateway.wire.field import Field
 from gateway.wire.framing import unwrap, wrap
 from gateway.wire.groups import Many
 from gateway.wire.items import Items
-from gateway.wire.kinds import U8, U16, Raw
+from gateway.wire.kinds import U8, U16, Bcd
 from gateway.wire.layout import Layout
-from gateway.wire.message import EMPTY, Header, Message, MessageType
+from gateway.wire.message import EMPTY, OPAQUE, Header, Message, MessageType
 from gateway.wire.reader import Span
 from gateway.wire.texts import Text
 
 VERSION = 2014
-HEAD = struct.Struct(">HH6sH")
-"""Message id, length of the body (a plain number: no flags), ISU id BCD[6], serial."""
+HEAD = Layout(
+    "header",
+    Field("message_id", U16, zh="消息ID"),
+    Field("length", U16, zh="消息体长度"),
+    Field("terminal", Bcd(6), zh="ISU标识"),
+    Field("serial", U16, zh="消息流水号"),
+)
+"""The length is a plain number: no flags."""
 
 POSITION_ANSWER = Layout(
     "position answer",
@@ -34,7 +39,6 @@ TEXT = Layout(
     Field("flag", U8, zh="标志", bits={0: "urgent", 2: "display", 3: "tts", 4: "ad_screen"}),
     Field("text", Text(), zh="文本信息"),
 )
-OPAQUE = Layout("body", Field("raw", Raw(), zh="消息体"))
 
 MESSAGES: dict[int, MessageType] = {
     row.id: row
@@ -59,9 +63,13 @@ MESSAGES: dict[int, MessageType] = {
 
 def parse(frame: bytes) -> tuple[Header, bytes]:
     """Whole frame -> header and body. Raises ProtocolError."""
-    content = unwrap(frame)
-    message_id, length, number, serial = HEAD.unpack_from(content)
-    body = content[HEAD.size :]
+    return split(unwrap(frame))
+
+
+def split(content: bytes) -> tuple[Header, bytes]:
+    """Unescaped frame without checksum -> header and body. Raises ProtocolError."""
+    message_id, length, number, serial = HEAD.struct.unpack_from(content)
+    body = content[HEAD.struct.size :]
     if len(body) != length:
         raise ProtocolError("length", f"the header announces {length} bytes of body, {len(body)} follow")
     return Header(message_id, number.hex(), serial, VERSION, None, length), body
@@ -89,7 +97,7 @@ def encode(message_id: int, fields: Mapping[str, Any], *, terminal: str, serial:
 def frame(message_id: int, body: bytes, *, terminal: str, serial: int) -> bytes:
     """A whole escaped frame around a body."""
     number = bytes.fromhex(terminal.rjust(12, "0")[-12:])
-    return wrap(HEAD.pack(message_id, len(body), number, serial) + body)
+    return wrap(HEAD.struct.pack(message_id, len(body), number, serial) + body)
 
 
 def decode(frame: bytes, *, explain: bool = False) -> Message:

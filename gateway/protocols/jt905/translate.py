@@ -28,7 +28,7 @@ STATUS = BitMap(
 NOT_POSITIONED, SOUTH, WEST = 1, 1 << 1, 1 << 2
 
 
-def position(terminal: str, fields: Mapping[str, Any], body: bytes = b"") -> Position:
+def position(terminal: str, fields: Mapping[str, Any], body: bytes = b"", *, backfill: bool = False) -> Position:
     """Decoded fields of a 0x0200 body -> Position. Status bit 0 means *not* positioned here."""
     status, items = fields["status"], fields.get("items", {})
     plain = {name: value for item in items.values() for name, value in item.items()}
@@ -46,6 +46,7 @@ def position(terminal: str, fields: Mapping[str, Any], body: bytes = b"") -> Pos
         odometer=round(plain["odometer"] * 1000, 3) if "odometer" in plain else None,
         alarms=Alarm(ALARMS.word(fields["alarm"])),
         status=Status(STATUS.word(status)) | positioned,
+        backfill=backfill,
         identity=identity(body[: TABLE.size]) if body else 0,
         attributes=TABLE.attributes(items),
     )
