@@ -29,7 +29,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class Alarm(enum.IntFlag):
-    """Alarms under one name for all protocols. Bits 0-31 are JT/T 808-2013 table 24 as it stands."""
+    """Alarms under one name for all protocols. Bits 0-31 are those of JT/T 808, 2013 and 2019 together."""
 
     EMERGENCY = 1 << 0
     OVERSPEED = 1 << 1
@@ -74,6 +74,17 @@ class Alarm(enum.IntFlag):
     RECORDER_FAULT = 1 << 40
     METER_CLOCK = 1 << 41
     DANGEROUS_DRIVING = 1 << 42
+    HARD_ACCELERATION = 1 << 43
+    HARD_BRAKING = 1 << 44
+    HARD_CORNERING = 1 << 45
+    TAMPERED = 1 << 46
+    VIBRATION = 1 << 47
+    VIDEO_LOST = 1 << 48
+    VIDEO_COVERED = 1 << 49
+    VIDEO_STORAGE = 1 << 50
+    OVERLOADED = 1 << 51
+    PHONE_USE = 1 << 52
+    SMOKING = 1 << 53
 
 
 class Status(enum.IntFlag):

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from itertools import groupby
+from typing import Any
 
 from gateway.errors import ProtocolError
 from gateway.wire.reader import Reader
@@ -148,6 +149,33 @@ class LongStamp:
 
 
 LONG = Stamp("YYYYMMDDhhmm")
+
+
+@dataclass(frozen=True, slots=True)
+class Lenient:
+    """A time that must not cost its message: digits that are no time are kept as hex text."""
+
+    inner: Clock | Stamp
+
+    @property
+    def code(self) -> str:
+        return self.inner.code
+
+    @property
+    def label(self) -> str:
+        return self.inner.label
+
+    def value(self, raw: bytes) -> datetime | date | time | str | None:
+        try:
+            return self.inner.value(raw)
+        except ProtocolError:
+            return raw.hex()
+
+    def read(self, reader: Reader) -> datetime | date | time | str | None:
+        return self.value(reader.take(int(self.code[:-1])))
+
+    def write(self, value: Any) -> bytes:
+        return bytes.fromhex(value) if isinstance(value, str) else self.inner.write(value)
 
 
 @dataclass(frozen=True, slots=True)

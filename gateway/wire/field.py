@@ -27,6 +27,17 @@ class Term(str):
         return f"{self.zh} {self}"
 
 
+def term(words: str) -> Term:
+    """ "name 中文" -> the name with its Chinese."""
+    name, _, zh = words.partition(" ")
+    return Term(name, zh)
+
+
+def terms(*words: str, start: int = 0) -> dict[int, Term]:
+    """Names of the numbers from `start` on, each "name 中文"."""
+    return {number: term(one) for number, one in enumerate(words, start)}
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One row of a layout.

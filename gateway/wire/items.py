@@ -29,6 +29,7 @@ class Items:
             kept as bytes under "raw"
     id      how the id stands on the wire
     length  how the length stands on the wire
+    swapped the length stands before the id and counts it
 
     Values are keyed by the id in hex, a repeated one as "0x01#2". A last item that is cut short is
     kept as "truncated" and never costs the message; noughts to the end are "padding".
@@ -38,12 +39,14 @@ class Items:
     id: Number = U8
     length: Number = U8
     count: Number | None = None
+    swapped: bool = False
     code: str = ""
 
     @property
     def label(self) -> str:
         head = f"{self.count.label} count x " if self.count else "n x "
-        return f"{head}{{id {self.id.label}, length {self.length.label}, value}}"
+        parts = (f"length {self.length.label}", f"id {self.id.label}")
+        return f"{head}{{{', '.join(parts if self.swapped else reversed(parts))}, value}}"
 
     def value(self, raw: Any) -> Any:
         return raw
@@ -72,12 +75,17 @@ class Items:
     def _next(self, reader: Reader) -> tuple[int, int]:
         """Id and length of the next item; the length is beyond the end when they are cut short."""
         wide, size = self.widths
-        middle = reader.pos + wide
+        start, data = reader.pos, reader.data
         if wide + size > reader.left:
             return -1, reader.left + 1
-        reader.pos = middle + size
-        data = reader.data
-        return int.from_bytes(data[middle - wide : middle], "big"), int.from_bytes(data[middle : reader.pos], "big")
+        reader.pos = start + wide + size
+        if not self.swapped:
+            return int.from_bytes(data[start : start + wide], "big"), int.from_bytes(
+                data[start + wide : reader.pos], "big"
+            )
+        length = int.from_bytes(data[start : start + size], "big") - wide
+        number = int.from_bytes(data[start + size : reader.pos], "big")
+        return number, length if length >= 0 else reader.left + 1
 
     @cached_property
     def widths(self) -> tuple[int, int]:
@@ -99,8 +107,17 @@ class Items:
                 continue
             number = int(key.partition("#")[0], 16)
             raw = item["raw"] if "raw" in item else self.kind(number, item).write(item)
-            parts += [self.id.write(number), self.length.write(len(raw)), raw]
+            parts += [*self._head(number, len(raw)), raw]
         return b"".join(parts)
+
+    def proves(self, value: Mapping[str, Any]) -> bool:
+        """Whether the items fill their place."""
+        return "truncated" not in value
+
+    def _head(self, number: int, length: int) -> tuple[bytes, bytes]:
+        if self.swapped:
+            return self.length.write(length + self.widths[0]), self.id.write(number)
+        return self.id.write(number), self.length.write(length)
 
     def kind(self, number: int, item: Mapping[str, Any]) -> Kind:
         """The layout of this id whose field names are the item's. Raises ProtocolError."""

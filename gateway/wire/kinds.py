@@ -104,6 +104,32 @@ class SignMagnitude:
 
 
 @dataclass(frozen=True, slots=True)
+class Unless:
+    """A number of which one raw value says that there is none: None."""
+
+    inner: Number | SignMagnitude
+    nothing: int
+
+    @property
+    def code(self) -> str:
+        return self.inner.code
+
+    @property
+    def label(self) -> str:
+        return f"{self.inner.label}, {self.nothing} is none"
+
+    def value(self, raw: int) -> float | None:
+        return None if raw == self.nothing else self.inner.value(raw)
+
+    def read(self, reader: Reader) -> float | None:
+        (raw,) = struct.unpack(">" + self.code, reader.take(struct.calcsize(">" + self.code)))
+        return self.value(raw)
+
+    def write(self, value: float | None) -> bytes:
+        return struct.pack(">" + self.code, self.nothing) if value is None else self.inner.write(value)
+
+
+@dataclass(frozen=True, slots=True)
 class Bcd:
     """BCD[size] as text of 2*size digits. Letters A-F are kept: real terminals send them."""
 

@@ -76,11 +76,17 @@ class Layout:
         if not isinstance(values, Mapping):
             return False
         needed = {f.name for f in self.fields if f.when is None}
-        return needed <= values.keys() <= {*self.names, "surplus"}
+        inner = ((f.kind, values.get(f.name)) for f in self.fields)
+        return needed <= values.keys() <= {*self.names, "surplus"} and all(
+            kind.takes(value) for kind, value in inner if isinstance(kind, Layout) and value is not None
+        )
 
     def proves(self, values: Mapping[str, Any]) -> bool:
-        """Whether the telling fields hold listed values."""
-        return all(values.get(f.name) in f.codes for f in self._telling)
+        """Whether the telling fields hold listed values, and nothing inside is cut short."""
+        inner = ((getattr(f.kind, "proves", None), values.get(f.name)) for f in self.fields)
+        return all(values.get(f.name) in f.codes for f in self._telling) and all(
+            proves(value) for proves, value in inner if proves is not None and value is not None
+        )
 
     def decode(self, body: bytes, trace: list[Span] | None = None) -> dict[str, Any]:
         """A whole body; bytes that no field takes are kept under "surplus". Raises ProtocolError."""

@@ -89,3 +89,25 @@ class Terminated:
             raise ProtocolError("range", f"{value!r} must be {self.digits} digits")
         raw = value.encode(ENCODING)
         return (raw if self.limit is None else cut(raw, self.limit)) + b"\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Printable:
+    """ASCII to the end. Raises ProtocolError "text" on anything else, so that it can be told from numbers."""
+
+    code: str = ""
+    label: str = "ASCII"
+
+    def value(self, raw: bytes) -> str:
+        text = raw.decode("ascii", errors="replace")
+        if not raw or not text.isprintable() or not text.isascii():
+            raise ProtocolError("text", f"{raw.hex()} is no printable ASCII", reply=2)
+        return text
+
+    def read(self, reader: Reader) -> str:
+        return self.value(reader.rest())
+
+    def write(self, value: str) -> bytes:
+        if not value.isascii():
+            raise ProtocolError("range", f"{value!r} is no ASCII")
+        return value.encode("ascii")

@@ -44,10 +44,10 @@ MESSAGES: dict[int, MessageType] = {
     row.id: row
     for row in (
         MessageType(0x0001, "isu_answer", "ISU通用应答", {VERSION: GENERAL_ANSWER}),
-        MessageType(0x8001, "centre_answer", "中心通用应答", {VERSION: GENERAL_ANSWER}, uplink=False),
+        MessageType(0x8001, "centre_answer", "中心通用应答", {VERSION: GENERAL_ANSWER}),
         MessageType(0x0002, "heartbeat", "ISU心跳", {VERSION: EMPTY}),
         MessageType(0x0200, "position", "位置信息汇报", {VERSION: POSITION}),
-        MessageType(0x8201, "query_position", "位置信息查询", {VERSION: EMPTY}, uplink=False),
+        MessageType(0x8201, "query_position", "位置信息查询", {VERSION: EMPTY}),
         MessageType(0x0201, "position_answer", "位置信息查询应答", {VERSION: POSITION_ANSWER}),
         MessageType(0x0202, "tracking", "位置跟踪信息汇报", {VERSION: POSITION}),
         MessageType(
@@ -56,7 +56,7 @@ MESSAGES: dict[int, MessageType] = {
             "位置汇报数据补传",
             {VERSION: Layout("catch-up", Field("positions", Many(BASIC), zh="位置基本信息"))},
         ),
-        MessageType(0x8300, "text", "文本信息下发", {VERSION: TEXT}, uplink=False),
+        MessageType(0x8300, "text", "文本信息下发", {VERSION: TEXT}),
     )
 }
 
