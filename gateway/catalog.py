@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gateway.explain import Decoder
+from gateway.explain import DecoderFactory, without_dialects
 from gateway.protocols.jt808.explain import Jt808Decoder
 from gateway.protocols.jt808.session import Jt808Session
 from gateway.protocols.jt905.explain import Jt905Decoder
@@ -22,7 +22,7 @@ class TcpProtocol:
     name: str
     zh: str
     session: SessionFactory
-    decoder: Callable[[], Decoder]
+    decoder: DecoderFactory
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class TopicProtocol:
     zh: str
     topic: str
     receive: Callable[[str, bytes], Held | None]
-    decoder: Callable[[], Decoder]
+    decoder: DecoderFactory
 
 
 TCP: Mapping[str, TcpProtocol] = {
@@ -50,12 +50,12 @@ TCP: Mapping[str, TcpProtocol] = {
 TOPIC: Mapping[str, TopicProtocol] = {
     p.name: p
     for p in (
-        TopicProtocol("mqtt", "JSON 定位 (MQTT)", "taxihub/+/fix", mqtt.receive, MqttDecoder),
-        TopicProtocol("owntracks", "OwnTracks", "owntracks/+/+", owntracks.receive, OwnTracksDecoder),
+        TopicProtocol("mqtt", "JSON 定位 (MQTT)", "taxihub/+/fix", mqtt.receive, without_dialects(MqttDecoder)),
+        TopicProtocol("owntracks", "OwnTracks", "owntracks/+/+", owntracks.receive, without_dialects(OwnTracksDecoder)),
     )
 }
 PROTOCOLS = (*TCP, *TOPIC)
-DECODERS: Mapping[str, Callable[[], Decoder]] = {
+DECODERS: Mapping[str, DecoderFactory] = {
     **{name: p.decoder for name, p in TCP.items()},
     **{name: p.decoder for name, p in TOPIC.items()},
 }

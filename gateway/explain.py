@@ -7,15 +7,15 @@ Nothing here asks the roll or judges a place; a `Decoder` keeps what one termina
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from gateway.errors import ProtocolError
 from gateway.report import Report
-from gateway.wire.framing import Piece, cut, damage, places, unescape
+from gateway.wire.framing import Piece, cut, damage, unescaped
 from gateway.wire.layout import Layout
-from gateway.wire.message import UNKNOWN, Header, MessageType
+from gateway.wire.message import OPAQUE, UNKNOWN, Header, MessageType
 from gateway.wire.reader import Reader, Span, gaps
 
 
@@ -40,6 +40,7 @@ class Decoded:
     note     what else there is to say, e.g. its edition or its part of a whole
     spans    what the bytes of `raw` mean, in order and without gaps; empty unless asked for
     reports  what it says in the published language
+    whole    the body that the last part of a message completes, and the meaning of its bytes
     """
 
     raw: bytes
@@ -53,6 +54,8 @@ class Decoded:
     note: str = ""
     spans: Sequence[Span] = ()
     reports: Sequence[Report] = ()
+    whole: bytes = b""
+    whole_spans: Sequence[Span] = ()
 
 
 class Decoder(Protocol):
@@ -60,9 +63,26 @@ class Decoder(Protocol):
         """The frames of one capture, in order. Never raises for bad bytes."""
 
 
+STANDARD = "standard"
+"""The dialect of every protocol that is none."""
+DecoderFactory = Callable[[str], Decoder]
+"""The name of a dialect -> a fresh decoder. Raises ProtocolError when there is no such dialect."""
+
+
 def refused(capture: Capture, error: ProtocolError) -> Decoded:
     """A capture of which nothing could be read."""
     return Decoded(capture.data, error=error, spans=_opaque(capture.data, error))
+
+
+def without_dialects(make: Callable[[], Decoder]) -> DecoderFactory:
+    """Makes decoders of a protocol that has no dialects."""
+
+    def build(dialect: str = STANDARD) -> Decoder:
+        if dialect != STANDARD:
+            raise ProtocolError("dialect", f"{dialect!r} is unknown, this protocol has none")
+        return make()
+
+    return build
 
 
 class FramedDecoder(ABC):
@@ -91,13 +111,22 @@ class FramedDecoder(ABC):
     def note(self, header: Header) -> str:
         return ""
 
+    def assemble(self, header: Header, body: bytes) -> bytes | None:
+        """The whole body that this one completes; None while parts are missing. Raises ProtocolError."""
+        return body
+
     def decode(self, capture: Capture, *, explain: bool = False) -> list[Decoded]:
-        return [self._frame(piece, explain) for piece in cut(capture.data)]
+        found = [self._frame(piece, explain) for piece in cut(capture.data)]
+        if any(one.error for one in found) and (piece := unescaped(capture.data)) is not None:
+            whole = self._frame(piece, explain)
+            if whole.error is None:
+                return [replace(whole, note=", ".join(filter(None, (whole.note, "escapes undone before"))))]
+        return found
 
     def _frame(self, piece: Piece, explain: bool) -> Decoded:
-        raw = b"~" * piece.opened + piece.escaped + b"~" * piece.closed
+        raw = piece.raw
         try:
-            content = unescape(piece.escaped)
+            content = piece.content
         except ProtocolError as error:
             return Decoded(raw, error=error, spans=_opaque(raw, error) if explain else ())
         trace: list[Span] | None = [] if explain else None
@@ -125,14 +154,26 @@ class FramedDecoder(ABC):
                 layout.read(reader)
         inner: list[Span] | None = None if trace is None else []
         try:
-            fields = self.body(header, body, inner)
-            reports = () if found.error else self.reports(header, fields, body)
-            found = replace(found, fields=fields, reports=reports)
+            found = self._body(found, header, body, inner)
         except ProtocolError as error:
             found = replace(found, error=found.error or error)
         if trace is not None:
             trace += [replace(s, start=s.start + start, end=s.end + start) for s in inner or ()]
         return found
+
+    def _body(self, found: Decoded, header: Header, body: bytes, trace: list[Span] | None) -> Decoded:
+        """A body, or what it becomes together with the parts that came before."""
+        whole = self.assemble(header, body) if found.error is None else body
+        if whole is None:
+            return replace(found, fields=OPAQUE.decode(body, trace))
+        if whole is not body:
+            OPAQUE.decode(body, trace)
+            trace = None if trace is None else []
+        fields = self.body(header, whole, trace)
+        if whole is not body:
+            found = replace(found, note=f"{found.note}, all parts together", whole=whole, whole_spans=trace or ())
+        reports = () if found.error else self.reports(header, fields, whole)
+        return replace(found, fields=fields, reports=reports)
 
 
 def _placed(piece: Piece, content: bytes, trace: Iterable[Span], error: ProtocolError | None) -> list[Span]:
@@ -142,7 +183,7 @@ def _placed(piece: Piece, content: bytes, trace: Iterable[Span], error: Protocol
     spans += [Span(a, b, "unread", content[a:b], meaning=str(error or "")) for a, b in gaps(spans, 0, end)]
     wrong = str(error) if error is not None and error.cause == "checksum" else "XOR"
     spans.append(Span(end, len(content), "checksum", content[end:], zh="校验码", meaning=wrong))
-    at, shift = places(piece.escaped), int(piece.opened)
+    at, shift = piece.places, int(piece.opened)
     placed = [_moved(s, at, shift) for s in sorted(spans, key=lambda s: (s.start, s.end))]
     flag = Span(0, 1, "flag", b"~", zh="标识位")
     last = len(piece.escaped) + shift

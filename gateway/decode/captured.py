@@ -11,7 +11,7 @@ import orjson
 
 from gateway.catalog import DECODERS
 from gateway.errors import ProtocolError
-from gateway.explain import Capture
+from gateway.explain import STANDARD, Capture
 from gateway.wire.framing import cut, unescape
 
 SEPARATORS = re.compile(r"0[xX]|[\s,:;_-]+")
@@ -26,6 +26,7 @@ class Line:
     protocol: str
     session: str | None
     capture: Capture
+    dialect: str = STANDARD
 
 
 def hex_bytes(text: str) -> bytes:
@@ -48,7 +49,10 @@ def from_text(text: str, protocol: str | None) -> bytes:
 
 
 def from_object(value: Any) -> Line:
-    """{"session","protocol","hex"|"text"|"http"} -> what to decode. Raises ProtocolError that says what is wrong."""
+    """{"session","protocol","hex"|"text"|"http"} -> what to decode. Raises ProtocolError that says what is wrong.
+
+    "dialect" may name one; without "protocol" the bytes are guessed at.
+    """
     if not isinstance(value, dict):
         raise ProtocolError("json", f"an object is expected, not {type(value).__name__}")
     session = None if value.get("session") is None else str(value["session"])
@@ -58,7 +62,7 @@ def from_object(value: Any) -> Line:
         protocol, _ = guess(capture.data)
     if protocol not in DECODERS:
         raise ProtocolError("protocol", f"{protocol!r} is unknown, there are {', '.join(DECODERS)}")
-    return Line(protocol, session, capture)
+    return Line(protocol, session, capture, str(value.get("dialect") or STANDARD))
 
 
 def _capture(value: Mapping[str, Any], source: str) -> Capture:
@@ -104,6 +108,8 @@ def guess(data: bytes) -> tuple[str, str]:
         if b'"_type"' in text:
             return "owntracks", "JSON with a _type"
         return "mqtt", "JSON without a _type"
+    if data[:2] == b"\x55\xaa":
+        return "jt905", "the delimiter of the meter's serial line"
     for piece in cut(data)[:1]:
         try:
             content = unescape(piece.escaped)

@@ -14,12 +14,13 @@ from gateway.decode import rim, table
 from gateway.decode.captured import from_text, guess
 from gateway.decode.lines import read, translate
 from gateway.errors import ProtocolError
-from gateway.explain import Capture, Decoded, refused
+from gateway.explain import STANDARD, Capture, Decoded, Decoder, refused
 
 EPILOG = """\
 Hex digits may have spaces, commas, colons, dashes or 0x between them; the first and the last
 delimiter may be missing. Without HEX and --file, standard input is read, one message a line.
-The exit status is 1 when any frame was refused, 2 when a file cannot be read, else 0; with --jsonl
+The exit status is 1 when any frame was refused, 2 when a file cannot be
+read or there is no such dialect, else 0; with --jsonl
 every line is answered and the status is 0.
 
 --jsonl reads objects {"session","protocol","hex" | "text" | "http"} and writes for each line one object
@@ -34,20 +35,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("hex", nargs="*", help="a captured message in hex")
     parser.add_argument("-f", "--file", type=Path, help="read messages from this file, one a line; - is standard input")
     parser.add_argument("-p", "--protocol", choices=list(DECODERS), help="default: guessed from the bytes, and said")
+    parser.add_argument("-d", "--dialect", default=STANDARD, help="how the terminal speaks where it is not standard")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object a frame instead of a table")
     form.add_argument("--jsonl", action="store_true", help="objects in, objects out, one a line")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit status: 0, 1 when a frame was refused, 2 when a file cannot be read."""
+    """Exit status: 0, 1 when a frame was refused, 2 when a file cannot be read or there is no such dialect."""
     try:
         return _run(args, sys.stdout.buffer)
     except BrokenPipeError:
         # whoever read has seen enough; without this Python complains when it closes the stream
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
+    except (OSError, ProtocolError) as error:
         print(f"decode: {error}", file=sys.stderr)
         return 2
 
@@ -70,9 +72,11 @@ def _all(args: argparse.Namespace, source: BinaryIO, sink: BinaryIO) -> int:
 
 def _explain(args: argparse.Namespace, texts: Iterator[bytes | None], sink: BinaryIO) -> int:
     bad = False
-    decoders = {name: make() for name, make in DECODERS.items()}
+    decoders: dict[str, Decoder] = {}
     for text in texts:
         protocol, why, capture, problem = _captured(text, args.protocol)
+        if protocol not in decoders:
+            decoders[protocol] = DECODERS[protocol](args.dialect)
         found = [refused(capture, problem)] if problem else decoders[protocol].decode(capture, explain=True)
         bad = bad or any(one.error for one in found)
         for one in found:

@@ -34,10 +34,10 @@ class Sessions:
     def decoder(self, line: Line) -> Decoder:
         """The session's decoder; a fresh one for a line without a session."""
         if line.session is None:
-            return DECODERS[line.protocol]()
+            return DECODERS[line.protocol](line.dialect)
         key = (line.protocol, line.session)
         if key not in self._decoders:
-            self._decoders[key] = DECODERS[line.protocol]()
+            self._decoders[key] = DECODERS[line.protocol](line.dialect)
         self._decoders.move_to_end(key)
         if len(self._decoders) > self._most:
             self._decoders.popitem(last=False)

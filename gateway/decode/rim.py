@@ -5,18 +5,19 @@ Inside, values are SI; here a speed is `speed_kmh`, a way `odometer_km`. Times a
 
 from __future__ import annotations
 
-import enum
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from gateway.explain import Decoded
-from gateway.report import Alarm, Position, Report, Status, names
+from gateway.report import KINDS, Alarm, Report, Status, names
 
-KINDS: dict[type, str] = {Position: "position"}
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 UNITS = {
     "speed": ("speed_kmh", 3.6),
     "recorder_speed": ("recorder_speed_kmh", 3.6),
@@ -24,6 +25,14 @@ UNITS = {
     "altitude": ("altitude_m", 1),
     "odometer": ("odometer_km", 0.001),
     "fuel": ("fuel_l", 1),
+    "distance": ("distance_km", 0.001),
+    "empty_distance": ("empty_distance_km", 0.001),
+    "occupied_distance": ("occupied_distance_km", 0.001),
+    "between_distance": ("between_distance_km", 0.001),
+    "total_distance": ("total_distance_km", 0.001),
+    "total_occupied_distance": ("total_occupied_distance_km", 0.001),
+    "waiting": ("waiting_s", 1),
+    "timing": ("timing_s", 1),
 }
 """Attribute of a report -> its name here, and the factor from SI."""
 HIDDEN = {"identity"}
@@ -33,8 +42,11 @@ DIGITS = 9
 
 def report(said: Report) -> dict[str, Any]:
     """{"kind": ..., ...} of one report."""
-    pairs = (_pair(f.name, getattr(said, f.name)) for f in fields(said) if f.name not in HIDDEN)
-    return {"kind": KINDS[type(said)], **dict(pairs)}
+    return {"kind": KINDS[type(said)], **_members(said)}
+
+
+def _members(said: DataclassInstance) -> dict[str, Any]:
+    return dict(_pair(f.name, getattr(said, f.name)) for f in fields(said) if f.name not in HIDDEN)
 
 
 def _pair(name: str, value: Any) -> tuple[str, Any]:
@@ -45,8 +57,8 @@ def _pair(name: str, value: Any) -> tuple[str, Any]:
         return name, dict.fromkeys(names(value), True)
     if isinstance(value, Alarm):
         return name, names(value)
-    if isinstance(value, enum.Enum):
-        return name, value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return name, _members(value)
     return name, value.astimezone(UTC) if isinstance(value, datetime) else value
 
 

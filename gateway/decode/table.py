@@ -23,6 +23,9 @@ def lines(decoded: Decoded, protocol: str, guessed: str) -> Iterator[str]:
     if decoded.error is not None:
         yield f"! 拒收 refused: {decoded.error}"
     yield from _aligned([HEAD, *_cells(decoded.raw, decoded.spans), *_fields(decoded)])
+    if decoded.whole:
+        yield f"# 合并后的消息体 all parts together, {len(decoded.whole)} bytes"
+        yield from _aligned([HEAD, *_cells(decoded.whole, decoded.whole_spans)])
     for said in decoded.reports:
         yield "= " + dumps(report(said)).decode()
     yield ""

@@ -56,6 +56,35 @@ class Is(Condition):
 
 
 @dataclass(frozen=True, slots=True)
+class Under(Condition):
+    """An earlier number is less than a bound."""
+
+    field: str
+    bound: int
+
+    @property
+    def label(self) -> str:
+        return f"{self.field} < 0x{self.bound:02x}"
+
+    def holds(self, values: Mapping[str, Any], left: int) -> bool:
+        return bool(values[self.field] < self.bound)
+
+
+@dataclass(frozen=True, slots=True)
+class With(Condition):
+    """An earlier field that is not always there is there."""
+
+    field: str
+
+    @property
+    def label(self) -> str:
+        return f"with {self.field}"
+
+    def holds(self, values: Mapping[str, Any], left: int) -> bool:
+        return self.field in values
+
+
+@dataclass(frozen=True, slots=True)
 class Left(Condition):
     """The body goes on."""
 

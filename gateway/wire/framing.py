@@ -76,11 +76,28 @@ def places(escaped: bytes) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A frame out of a capture, escaped, without delimiters; which of them stood there."""
+    """A frame out of a capture, escaped, without delimiters; which of them stood there.
+
+    plain  somebody has undone the escapes already
+    """
 
     escaped: bytes
     opened: bool
     closed: bool
+    plain: bool = False
+
+    @property
+    def raw(self) -> bytes:
+        return FLAG * self.opened + self.escaped + FLAG * self.closed
+
+    @property
+    def content(self) -> bytes:
+        """The frame unescaped. Raises ProtocolError."""
+        return self.escaped if self.plain else unescape(self.escaped)
+
+    @property
+    def places(self) -> list[int]:
+        return list(range(len(self.escaped) + 1)) if self.plain else places(self.escaped)
 
 
 def cut(captured: bytes) -> list[Piece]:
@@ -94,6 +111,14 @@ def cut(captured: bytes) -> list[Piece]:
     pieces = [(i, Piece(part, i > 0, i < last)) for i, part in enumerate(parts) if part]
     edges = {i for i, piece in pieces if i in (0, last) and len(piece.escaped) < MIN_FRAME}
     return [piece for i, piece in pieces if i not in edges] or [piece for _, piece in pieces]
+
+
+def unescaped(captured: bytes) -> Piece | None:
+    """A capture as one frame whose escapes were undone, when it is sound that way and no other."""
+    content = captured.removeprefix(FLAG).removesuffix(FLAG)
+    if not {0x7D, 0x7E} & set(content) or damage(content) is not None:
+        return None
+    return Piece(content, captured.startswith(FLAG), captured.endswith(FLAG), plain=True)
 
 
 class FrameBuffer:

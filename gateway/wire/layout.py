@@ -71,6 +71,11 @@ class Layout:
         except ProtocolError as error:
             raise ProtocolError("range", f"{self.name}.{f.name}: {error.detail}") from error
 
+    def code_name(self, values: Mapping[str, Any], name: str) -> str:
+        """The name of a code's value, or its number where the table has none."""
+        codes = next(f.codes for f in self.fields if f.name == name)
+        return str(codes.get(values[name], values[name]))
+
     def takes(self, values: Any) -> bool:
         """Whether these are the values of this layout: all its fields that must be there, no others."""
         if not isinstance(values, Mapping):

@@ -48,8 +48,7 @@ def plain(kind: Kind, value: Any) -> Any:
         case Items():
             return items(kind, value)
         case OneOf():
-            chosen = [k for k in kind.kinds if isinstance(k, Layout) and k.takes(value)]
-            return plain(chosen[0], value) if chosen else leaf(value)
+            return fields(_chosen(kind, value), value) if isinstance(value, Mapping) else leaf(value)
     return leaf(value)
 
 
@@ -73,11 +72,20 @@ def items(kind: Items, values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
             continue
         layout = kind.kind(int(number.partition("#")[0], 16), item)
         named = plain(layout, item)
-        if isinstance(layout, Layout) and len(layout.fields) > 1:
-            named = {layout.name: named}
+        chosen = _chosen(layout, item)
+        if len(chosen.fields) > 1:
+            named = {chosen.name: named}
+        elif isinstance(chosen.fields[0].kind, Items):
+            (named,) = named.values()
         for name, value in named.items():
             found[_free(name, found)] = value
     return found
+
+
+def _chosen(kind: Kind, value: Mapping[str, Any]) -> Layout:
+    """The layout whose values these are."""
+    kinds = kind.kinds if isinstance(kind, OneOf) else (kind,)
+    return next(k for k in kinds if isinstance(k, Layout) and k.takes(value))
 
 
 def _free(name: str, found: Mapping[str, Any]) -> str:

@@ -6,8 +6,10 @@ They travel on a TCP connection of their own, in which JT/T 808 frames alternate
 
 from __future__ import annotations
 
+from gateway.errors import ProtocolError
 from gateway.protocols.jt808.safety import DEVICE, IDENTIFICATION, IDENTIFICATION_WIDE
 from gateway.wire.field import Field, terms
+from gateway.wire.framing import FLAG
 from gateway.wire.groups import Many, OneOf, Sized
 from gateway.wire.kinds import U8, U16, U32, Raw
 from gateway.wire.layout import Layout
@@ -16,6 +18,8 @@ from gateway.wire.texts import Text
 MAGIC = b"\x30\x31\x63\x64"
 LARGEST = 64 * 1024
 """Bytes of data in one packet."""
+HEAD = 62
+"""Bytes of a packet before its data."""
 
 FILE_NAME = Field("name", Sized(U8, Text()), zh="文件名称")
 FILE_TYPE = Field(
@@ -66,6 +70,51 @@ PACKET = Layout(
     Field("offset", U32, "bytes", "数据偏移量"),
     Field("data", Sized(U32, Raw()), zh="数据体"),
 )
+
+
+class AttachmentBuffer:
+    """Cuts the stream of an attachment connection: 0x7E frames, escaped, and whole raw packets.
+
+    At the boundary of a packet the first byte tells which it is; anything else is dropped up to the
+    next flag or magic.
+    """
+
+    def __init__(self, largest: int = LARGEST) -> None:
+        self._data = b""
+        self._largest = largest
+
+    @property
+    def pending(self) -> int:
+        """Bytes of an unfinished packet."""
+        return len(self._data)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Frames with their flags, and packets with their magic, that `data` completes. Raises ProtocolError."""
+        self._data += data
+        found = []
+        while (size := self._size()) is not None:
+            found.append(self._data[:size])
+            self._data = self._data[size:]
+        return found
+
+    def _size(self) -> int | None:
+        """Bytes of the packet in front; None when it is not complete."""
+        self._resynchronise()
+        if self._data.startswith(FLAG):
+            end = self._data.find(FLAG, 1)
+            return end + 1 if end >= 0 else None
+        if len(self._data) < HEAD:
+            return None
+        length = int.from_bytes(self._data[HEAD - 4 : HEAD], "big")
+        if length > self._largest:
+            raise ProtocolError("length", f"a packet of {length} bytes, at most {self._largest} are taken")
+        return HEAD + length if len(self._data) >= HEAD + length else None
+
+    def _resynchronise(self) -> None:
+        starts = [at for at in (self._data.find(FLAG), self._data.find(MAGIC)) if at >= 0]
+        keep = min(starts) if starts else max(len(self._data) - len(MAGIC) + 1, 0)
+        self._data = self._data[keep:]
+
 
 # what 0x8900 and 0x0900 of the types F7 and F8 carry
 PERIPHERAL_QUERY = Layout("peripherals", Field("devices", Many(U8, U8), zh="外设ID列表"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway import explain
 from gateway.errors import ProtocolError
 from gateway.protocols.jt808 import control, dialogue, login, media, records
 from gateway.protocols.jt808.models import AOVX_ITEMS, COLD_ITEMS, JIMI_ITEMS, STEPS_ITEMS, WITHOUT_FUEL
@@ -35,7 +36,7 @@ def _items(changes: Table) -> Mapping[int, Body]:
     return bodies(BASE, {**ITEMS, **changes})
 
 
-STANDARD = Dialect("standard", "标准")
+STANDARD = Dialect(explain.STANDARD, "标准")
 DIALECTS = {
     row.name: row
     for row in (

@@ -103,3 +103,11 @@ def split_batch(body: bytes) -> tuple[list[bytes], bool]:
     if not bodies:
         raise ProtocolError("empty", "a batch without positions", reply=2)
     return bodies, kind == 1
+
+
+def split_short(body: bytes) -> list[bytes]:
+    """A 0x0210 body -> its 0x0200 bodies, each after a length of one byte. Raises ProtocolError."""
+    reader, bodies = Reader(body), []
+    while reader.left:
+        bodies.append(reader.take(reader.take(1)[0]))
+    return bodies

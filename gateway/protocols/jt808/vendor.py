@@ -274,13 +274,14 @@ FLOW: Table = {
     (0x0547, 1): one("throttle", U8, "%", "节气门"),
     (0xFEEC, 17): one("vin", Text(17), zh="车辆识别代号"),
 }
+FLOW_ITEMS = Items(FLOW, U16, U8, U8)
 OBD_FLOW = Layout(
     "engine flow",
     Field("time", Clock(), zh="时间"),
     Field("stored", U8, zh="补传"),
     Field("vehicle", U8, zh="车辆类型"),
     Field("kind", U8, zh="数据类型", codes={1: term("flow 数据流")}),
-    Field("readings", Items(FLOW, U16, U8, U8), zh="数据流"),
+    Field("readings", FLOW_ITEMS, zh="数据流"),
     Field("status", U32, zh="状态"),
     LAT,
     LON,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateway.jtt import ACK_SERIAL
 from gateway.wire.clocks import Clock, Stamp
-from gateway.wire.field import Field, terms
-from gateway.wire.groups import Many, Sized
-from gateway.wire.kinds import U8, U16, U32, U64
+from gateway.wire.conditions import Under
+from gateway.wire.field import Field, term, terms
+from gateway.wire.groups import Many, OneOf, Sized
+from gateway.wire.kinds import U8, U16, U32, U64, Bcd, Raw
 from gateway.wire.layout import Layout
 from gateway.wire.texts import Text
 
@@ -133,6 +136,34 @@ UPLOAD_CONTROL = Layout(
     ACK_SERIAL,
     Field("command", U8, zh="上传控制", codes=terms("pause 暂停", "resume 继续", "cancel 取消")),
 )
+
+
+# the stream itself, on a port of its own
+_SIM = Field("sim", Bcd(6), zh="SIM卡号")
+
+
+def _packet(sim: Field) -> Layout:
+    return Layout(
+        "media packet",
+        Field("magic", Raw(4), zh="帧头标识"),
+        Field("rtp", U8, zh="V P X CC"),
+        Field("payload", U8, zh="M, PT", ranges={(0, 7): term("type 负载类型")},
+            bits={7: term("last 完整数据帧的边界")}),
+        Field("sequence", U16, zh="包序号"),
+        sim,
+        CHANNEL_NUMBER,
+        Field("kind", U8, zh="数据类型, 分包处理标记", ranges={
+            (4, 4): term("data 0I帧1P帧2B帧3音频4透传"), (0, 4): term("part 0原子1首2末3中间"),
+        }),
+        Field("timestamp", U64, "ms", "时间戳", when=Under("kind", 0x40)),
+        Field("since_key_frame", U16, "ms", "距上一关键帧间隔", when=Under("kind", 0x30)),
+        Field("since_frame", U16, "ms", "距上一帧间隔", when=Under("kind", 0x30)),
+        Field("data", Sized(U16, Raw()), zh="数据体"),
+    )  # fmt: skip
+
+
+PACKET = OneOf(_packet(_SIM), _packet(replace(_SIM, kind=Bcd(10))))
+"""Units of the 2019 edition send their number in ten bytes."""
 
 
 def _stream(name: str, zh: str) -> tuple[Field, ...]:
