@@ -54,8 +54,13 @@ class PositionTable:
         object.__setattr__(self, "size", self.basic.size)
         object.__setattr__(self, "kind", Items(self.items))
 
-    def split(self, items: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Values of the columns, as the items give them, and the attributes; the first of several counts."""
+    def split(
+        self, items: Mapping[str, Mapping[str, Any]], kind: Items | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Values of the columns, as the items give them, and the attributes; the first of several counts.
+
+        kind  how the items were read, where a dialect reads them otherwise
+        """
         columns, rest = dict[str, Any](), dict[str, Mapping[str, Any]]()
         names = {(number, name) for (number, _), name in self.columns.items()}
         for key, item in items.items():
@@ -64,7 +69,7 @@ class PositionTable:
                 rest[key] = item
             for name in found:
                 columns.setdefault(name, item[name])
-        return columns, plain.items(self.kind, rest)
+        return columns, plain.items(kind or self.kind, rest)
 
     def read(self, bodies: Sequence[bytes]) -> Columns:
         """FIX rows of all readable bodies; too short ones and impossible times go to `errors`."""

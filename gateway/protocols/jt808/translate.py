@@ -17,6 +17,7 @@ from gateway.report import Alarm, Position, Status
 from gateway.wire.bcd import times
 from gateway.wire.bits import BitMap
 from gateway.wire.identity import identity
+from gateway.wire.items import Items
 from gateway.wire.reader import Reader
 
 STATUS = BitMap(
@@ -42,12 +43,18 @@ SOUTH, WEST = 1 << 2, 1 << 3
 
 
 def position(
-    terminal: str, fields: Mapping[str, Any], version: int = 2013, body: bytes = b"", *, backfill: bool = False
+    terminal: str,
+    fields: Mapping[str, Any],
+    version: int = 2013,
+    body: bytes = b"",
+    *,
+    backfill: bool = False,
+    kind: Items | None = None,
 ) -> Position:
-    """Decoded fields of a 0x0200 body -> Position. `body` gives the fix its identity."""
+    """Decoded fields of a 0x0200 body -> Position. `body` gives the fix its identity, `kind` is the dialect's items."""
     status, items = fields["status"], fields.get("items", {})
     alarms = ALARMS_2019 if version >= 2019 else ALARMS
-    columns, attributes = OLD.split(items)
+    columns, attributes = OLD.split(items, kind)
     return Position(
         terminal=terminal,
         time=fields["time"].astimezone(UTC),
