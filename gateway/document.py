@@ -41,10 +41,11 @@ def pages() -> dict[str, str]:
 def _reports() -> Iterator[str]:
     yield "# 报告 Reports\n"
     yield "终端所说的话, 不分协议。由表格生成: `python -m gateway document docs/protocols`.  "
-    yield "What terminals say, whatever their protocol, as `decode --jsonl` writes it. Generated; do not edit.\n"
+    yield "What terminals say, whatever their protocol, as `decode --jsonl` writes it: units stand in the names,"
+    yield "times are UTC, money is yuan as decimal text. Generated; do not edit.\n"
     for kind, name in (*KINDS.items(), (MeterRecord, "meter")):
         yield f"## {name}\n"
-        yield f"{inspect.cleandoc(kind.__doc__ or '')}\n"
+        yield inspect.cleandoc(kind.__doc__ or "").partition("\n")[0] + "\n"
         yield "| attribute | type |\n|---|---|"
         for f in dataclasses.fields(kind):
             if f.name not in HIDDEN:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gateway.columns import PositionTable
 from gateway.errors import ProtocolError
-from gateway.protocols.jt808.item_alarms import item_alarms
+from gateway.protocols.jt808.item_alarms import ALARM_ITEMS, item_alarms
 from gateway.protocols.jt808.position import ALARM_BITS, ALARM_BITS_2019, BASIC, ITEMS
 from gateway.report import Alarm, Position, Status
 from gateway.wire.bcd import times
@@ -94,8 +94,12 @@ COLUMN_ITEMS = {
     (0x01, 4): "odometer", (0x02, 2): "fuel", (0x03, 2): "recorder_speed", (0x30, 1): "signal",
     (0x31, 1): "satellites",
 }  # fmt: skip
-OLD = PositionTable(BASIC, ITEMS, COLUMN_ITEMS, lambda block, rows: _fill(block, rows, ALARMS), item_alarms)
-NEW = PositionTable(BASIC, ITEMS, COLUMN_ITEMS, lambda block, rows: _fill(block, rows, ALARMS_2019), item_alarms)
+OLD = PositionTable(
+    BASIC, ITEMS, COLUMN_ITEMS, lambda block, rows: _fill(block, rows, ALARMS), item_alarms, ALARM_ITEMS
+)
+NEW = PositionTable(
+    BASIC, ITEMS, COLUMN_ITEMS, lambda block, rows: _fill(block, rows, ALARMS_2019), item_alarms, ALARM_ITEMS
+)
 """0x0200 of the 2011 and 2013 editions, and of 2019, which gave some alarm bits another meaning."""
 
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from gateway.decode.rim import dumps, report
@@ -22,10 +21,11 @@ from gateway.protocols.jt905 import devices
 from gateway.protocols.jt905 import messages as jt905
 from gateway.protocols.jt905 import translate as translate905
 from gateway.protocols.jt905.explain import Jt905Decoder
-from gateway.report import FIX, Position, micros
+from gateway.report import Position
 from gateway.wire.clocks import CHINA
 from gateway.wire.framing import FrameBuffer, unescape, wrap
 from tests.gateway.protocols.expected import JT808, JT905, find
+from tests.gateway.protocols.test_columns import assert_same
 
 SERIAL = "JT/T 905-2014 ISU serial"
 POSITIONS = {"0x0200", "0x0202"}
@@ -265,17 +265,6 @@ def test_columns_equal_the_scalar_path(vectors: list[dict], standard: str):
         else:
             one = translate808.position("t", jt808.MESSAGES[0x0200].layout(2013).decode(body), 2013, body)
         assert_same(one, row, extra)
-
-
-def assert_same(one: Position, row: Any, extra: bytes) -> None:
-    assert (micros(one.time), one.identity) == (row["time"], row["identity"])
-    assert (int(one.alarms), int(one.status)) == (row["alarms"], row["status"])
-    assert json.loads(extra or "{}") == json.loads(json.dumps(one.attributes))
-    for name in ("lat", "lon", "speed", "course", "altitude", "recorder_speed", "fuel", "odometer"):
-        value = getattr(one, name)
-        assert np.isnan(row[name]) if value is None else FIX[name].type(value) == row[name], name
-    for name in ("satellites", "signal"):
-        assert row[name] == (-1 if getattr(one, name) is None else getattr(one, name))
 
 
 def test_captures_of_real_devices_are_where_cars_can_be(vectors: list[dict]):
