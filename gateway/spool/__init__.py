@@ -6,7 +6,8 @@ how far it got, so that the gateway may trim. Entry kinds: "fix" (columns are a 
 frames) and "terminal" (columns are JSON of one `Enrolment`).
 """
 
+from gateway.errors import SpoolError
 from gateway.spool.log import Entry, Spool, SpoolFull
 from gateway.spool.reader import SpoolReader
 
-__all__ = ["Entry", "Spool", "SpoolFull", "SpoolReader"]
+__all__ = ["Entry", "Spool", "SpoolError", "SpoolFull", "SpoolReader"]
