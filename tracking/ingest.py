@@ -78,16 +78,22 @@ class Writer:
             raise
 
     def _take(self, store: Store, spool: str, entry: Entry) -> tuple[int, FixBatch] | None:
-        """An entry's fixes; a change of the roll is stored at once, nonsense is quarantined."""
+        """An entry's fixes; entries of other kinds are stored at once, nonsense is quarantined."""
         try:
             if entry.kind == "fix":
                 return entry.seq, FixBatch.from_bytes(entry.columns)
-            if entry.kind == "terminal":
-                store.enrol(Enrolment(**json.loads(entry.columns)), moment(entry.received))
-                self.counts["enrolments"] += 1
-                return None
-            raise ValueError(f"unknown kind {entry.kind!r}")
-        except (ValueError, TypeError) as error:
+            with store.savepoint():
+                if entry.kind == "terminal":
+                    store.enrol(Enrolment(**json.loads(entry.columns)), moment(entry.received))
+                elif entry.kind == "unread":
+                    for one in json.loads(entry.columns):
+                        store.keep(one["terminal"], bytes.fromhex(one["frame"]), moment(entry.received))
+                else:
+                    raise ValueError(f"unknown kind {entry.kind!r}")
+            self.counts[entry.kind] += 1
+            return None
+        except (ValueError, TypeError, KeyError, *REFUSED) as error:
+            store.forget()
             self._quarantine(store, spool, entry.seq, None, str(error), entry.columns)
             return None
 

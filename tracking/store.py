@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,10 @@ class Store:
         self._ids: dict[str, int] = {}
         connection.execute("CREATE TEMPORARY TABLE staged (LIKE position)")
 
+    def savepoint(self) -> AbstractContextManager[object]:
+        """What fails inside is undone alone."""
+        return self._db.transaction()
+
     # spool
 
     def offset(self, spool: str) -> int:
@@ -49,6 +55,15 @@ class Store:
         self._db.execute(
             "INSERT INTO quarantine (spool, seq, terminal, cause, content) VALUES (%s, %s, %s, %s, %s)",
             (spool, seq, terminal, cause, content),
+        )
+
+    def keep(self, terminal: str, frame: bytes, received: datetime) -> None:
+        """A frame that nothing reads yet."""
+        (terminal_id,) = self._terminal_ids([terminal])
+        self._db.execute(
+            "INSERT INTO unread_frame (terminal_id, digest, received, frame) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT DO NOTHING",
+            (int(terminal_id), sha256(frame).digest(), received, frame),
         )
 
     # fleet

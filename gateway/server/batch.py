@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,9 +27,12 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What became of the held frames of one tick. `ok[i]`: at least one fix of frame i could be read."""
+    """What became of the held frames of one tick.
 
-    entry: Entry
+    ok  shape (frames,): at least one fix of the frame could be read, or it is kept as it is
+    """
+
+    entries: list[Entry]
     fixes: FixBatch
     ok: list[bool]
     counts: Counter[str]
@@ -37,15 +41,14 @@ class Tick:
 def decode(held: Sequence[Held], received_us: int, judge_by: Judge) -> Tick:
     """Decode all bodies, grouped by how they are to be read."""
     counts: Counter[str] = Counter()
-    ok = [False] * len(held)
+    ok = [one.translate is None for one in held]
     terminals: dict[str, int] = {}
     parts: list[tuple[NDArray[np.void], Sequence[bytes]]] = []
     for translate, frames in _grouped(held).items():
         columns, owner = _read(translate, [held[i] for i in frames], frames, counts)
         rows = columns.rows
         rows["frame"] = owner
-        names = [terminals.setdefault(held[i].terminal, len(terminals)) for i in owner]
-        rows["terminal"] = names
+        rows["terminal"] = [terminals.setdefault(held[i].terminal, len(terminals)) for i in owner]
         rows["received"] = received_us
         rows["flags"] = judge(rows, judge_by.region, judge_by.ahead_us)
         late = np.array([held[i].backfill for i in owner], bool)
@@ -57,14 +60,23 @@ def decode(held: Sequence[Held], received_us: int, judge_by: Judge) -> Tick:
     batch = FixBatch(list(terminals), rows, [a for p in parts for a in p[1]])
     counts["fixes"] += len(rows)
     counts["flagged"] += int((rows["flags"] & np.uint16(~Flag.BACKFILL & 0xFFFF) != 0).sum())
-    raw = pack_frames([h.raw for h in held])
-    return Tick(Entry("fix", received_us, batch.to_bytes(), raw), batch, ok, counts)
+    return Tick(_entries(held, batch, received_us), batch, ok, counts)
+
+
+def _entries(held: Sequence[Held], batch: FixBatch, received_us: int) -> list[Entry]:
+    """All frames as evidence beside their fixes, and once more by themselves those that nobody reads yet."""
+    unread = [{"terminal": one.terminal, "frame": one.raw.hex()} for one in held if one.translate is None]
+    entries = [Entry("unread", received_us, json.dumps(unread).encode())] if unread else []
+    if len(unread) < len(held):
+        entries.append(Entry("fix", received_us, batch.to_bytes(), pack_frames([one.raw for one in held])))
+    return entries
 
 
 def _grouped(held: Sequence[Held]) -> dict[Translator, list[int]]:
     groups: dict[Translator, list[int]] = {}
     for i, one in enumerate(held):
-        groups.setdefault(one.translate, []).append(i)
+        if one.translate is not None:
+            groups.setdefault(one.translate, []).append(i)
     return groups
 
 

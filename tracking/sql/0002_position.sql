@@ -71,3 +71,13 @@ CREATE TABLE quarantine (
     cause    text NOT NULL,
     content  bytea NOT NULL
 );
+
+-- Messages that a terminal was told "received" for though nothing reads them yet: kept whole, so that
+-- a later version can.
+CREATE TABLE unread_frame (
+    terminal_id integer NOT NULL REFERENCES terminal,
+    digest      bytea NOT NULL,        -- SHA-256 of the frame: a re-sent one is kept once
+    received    timestamptz NOT NULL,
+    frame       bytea NOT NULL,
+    PRIMARY KEY (terminal_id, digest)
+);
