@@ -154,8 +154,13 @@ _HEAD = struct.Struct("<4sII")
 _MAGIC = b"TXF1"
 
 
+HEX_NUMBERED = {"jt808", "jt905"}
+"""Protocols whose numbers are BCD, in which some makers put the letters A-F."""
+
+
 def terminal_key(protocol: str, number: str) -> str:
     """ "jt808", "013812345678" -> "jt808/13812345678"."""
+    number = number.lower() if protocol in HEX_NUMBERED else number
     return f"{protocol}/{number.strip().lstrip('0') or '0'}"
 
 

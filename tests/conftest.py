@@ -58,6 +58,12 @@ def database(postgres_url: str) -> Iterator[str]:
     yield from fresh_database(postgres_url)
 
 
+@pytest.fixture(scope="module")
+def module_database(postgres_url: str) -> Iterator[str]:
+    """`database` for a whole file."""
+    yield from fresh_database(postgres_url)
+
+
 @pytest.fixture(params=["postgres_url", pytest.param("timescale_url", marks=pytest.mark.timescale)])
 def either_database(request: pytest.FixtureRequest) -> Iterator[str]:
     """The same on both kinds: native partitions and TimescaleDB."""
