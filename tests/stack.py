@@ -64,7 +64,9 @@ def running(name: str, command: Sequence[str], var: Path, env: Mapping[str, str]
     var.mkdir(parents=True, exist_ok=True)
     log = var / f"{name}.log"
     with log.open("ab") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=ROOT, env={**os.environ, **(env or {})})
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
+        )
     try:
         yield Running(process, log)
     finally:
@@ -110,13 +112,13 @@ class GatewayProcess:
 
 
 @contextmanager
-def gateway(var: Path, **settings: str) -> Iterator[GatewayProcess]:
-    """`python -m gateway serve` on free ports. `settings` are TAXIHUB_ variables in lower case."""
+def gateway(var: Path, *command: str, **settings: str) -> Iterator[GatewayProcess]:
+    """`python -m gateway serve`, or another command, on free ports; `settings` are TAXIHUB_ variables in lower case."""
     env = {"VAR": str(var), "BUS_URL": "", "BIND": "127.0.0.1", "JT808_PORT": "0", "JT905_PORT": "0"}
     env |= {key.upper(): value for key, value in settings.items()}
     state = var / "gateway" / "listening.json"
     state.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "gateway", "serve"]
+    command = command or (sys.executable, "-m", "gateway", "serve")
     with running("gateway", command, var, {f"TAXIHUB_{k}": v for k, v in env.items()}) as process:
 
         def ports() -> Mapping[str, int] | None:
