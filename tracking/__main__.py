@@ -6,6 +6,9 @@ import argparse
 import signal
 import sys
 import threading
+import uuid
+from contextlib import AbstractContextManager, nullcontext, suppress
+from pathlib import Path
 
 import psycopg
 import structlog
@@ -30,38 +33,50 @@ def serve(settings: Settings, url: str) -> int:
     return 0
 
 
-def serve_timescale(settings: Settings) -> int:
-    """TimescaleDB in its Debian root until SIGINT or SIGTERM; the first line printed is its URL."""
+def hold_database(settings: Settings, kind: str) -> int:
+    """A database until SIGINT or SIGTERM; the one line printed is its URL, once its schema is this version's."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    timescale.install()
-    with timescale.server(str(settings.var.resolve())) as url:
+    var = settings.var.resolve()
+    if kind == "timescale":
+        timescale.install()
+        server: AbstractContextManager[str] = timescale.server(_data_name(var / "timescale.name"))
+    else:
+        server = nullcontext(embedded.start(var / "postgres"))
+    with server as url:
+        migrate(url)
         print(url, flush=True)
         stop.wait()
     return 0
 
 
+def _data_name(path: Path) -> str:
+    """Whose data it is: a name made once, so that a removed directory does not come back to old data."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError), path.open("x") as file:
+        file.write(uuid.uuid4().hex)
+    return path.read_text()
+
+
 def main() -> int:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     parser = argparse.ArgumentParser(prog="python -m tracking", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="write spooled fixes to the database; settings are TAXIHUB_... variables")
     commands.add_parser("migrate", help="bring the database to this version's schema")
-    commands.add_parser("url", help="print the database's URL, starting the embedded one if there is no other")
-    commands.add_parser("timescale", help="run TimescaleDB from Debian's packages; needs root")
-    commands.add_parser("timescale-install", help="only make its Debian root, about 500 MB in ~/.cache/taxihub")
+    database = commands.add_parser("database", help="run a database until told to stop, and print its URL")
+    database.add_argument("kind", choices=["embedded", "timescale"], help="timescale: from Debian's packages, as root")
+    commands.add_parser("timescale-install", help="make the Debian root of TimescaleDB, 500 MB in ~/.cache/taxihub")
     args = parser.parse_args()
     settings = Settings()
     try:
-        if args.command == "timescale":
-            return serve_timescale(settings)
+        if args.command == "database":
+            return hold_database(settings, args.kind)
         if args.command == "timescale-install":
             timescale.install()
             return 0
         url = settings.database_url or embedded.start(settings.var.resolve() / "postgres")
-        if args.command == "url":
-            print(url)
-            return 0
         applied = migrate(url)
         if args.command == "serve":
             return serve(settings, url)
