@@ -136,7 +136,7 @@ class Demo:
         path.write_text(
             f"server_name: taxihub\nhost: 127.0.0.1\nport: {self.ports['nats']}\nmax_payload: 4MB\n"
             f'jetstream {{ store_dir: "{self.var / "jetstream"}" }}\n'
-            f"mqtt {{ host: 0.0.0.0, port: {self.ports['mqtt']}, max_ack_pending: 10000 }}\n"
+            f"mqtt {{ host: 0.0.0.0, port: {self.ports['mqtt']}, max_ack_pending: 10000, ack_wait: 10s }}\n"
         )
         return path
 

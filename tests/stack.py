@@ -97,7 +97,7 @@ def bus(var: Path) -> Iterator[Bus]:
     config = var / "nats.conf"
     config.write_text(
         f'server_name: test\nhost: 127.0.0.1\nport: {port}\njetstream {{ store_dir: "{var / "jetstream"}" }}\n'
-        f"mqtt {{ host: 127.0.0.1, port: {mqtt} }}\n"
+        f"mqtt {{ host: 127.0.0.1, port: {mqtt}, ack_wait: 2s, max_ack_pending: 10000 }}\n"
     )
     binary = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or "nats-server"
     with running("nats", [binary, "-c", str(config)], var):
