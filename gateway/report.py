@@ -258,6 +258,17 @@ class FixBatch:
             named, rows["terminal"] = np.unique(rows["terminal"], return_inverse=True)
             yield FixBatch([self.terminals[i] for i in named], rows, self.attributes[start : start + most])
 
+    def newest(self, by: str = "time", without: Flag = BAD | Flag.BACKFILL) -> NDArray[np.intp]:
+        """Indices of each terminal's newest fix among those that have none of these flags.
+
+        The default is what a last state follows: the newest believable fix that came live.
+        """
+        chosen = np.flatnonzero((self.rows["flags"] & np.uint16(without)) == 0)
+        order = chosen[np.lexsort((self.rows[by][chosen], self.rows["terminal"][chosen]))]
+        last_of_terminal = np.diff(self.rows["terminal"][order].astype(np.int64), append=-1) != 0
+        newest: NDArray[np.intp] = order[last_of_terminal]
+        return newest
+
     @classmethod
     def concat(cls, batches: Iterable[FixBatch]) -> FixBatch:
         """One batch of all, terminals merged, order kept."""

@@ -13,7 +13,7 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import errors
 
-from gateway.report import BAD, Enrolment, FixBatch, Flag, moment
+from gateway.report import Enrolment, FixBatch, Flag, moment
 from tracking.columns import COLUMNS, copy_rows
 from tracking.series import Series, of
 
@@ -160,17 +160,13 @@ class Store:
 
     def _update_last(self, batch: FixBatch, ids: NDArray[np.int32]) -> None:
         """Move last states forward: `heard` by any fix, the rest by good live ones only."""
-        rows = batch.rows
-        order = np.lexsort((rows["received"], ids))
-        newest = order[np.flatnonzero(np.diff(ids[order], append=-1))]
+        rows, newest = batch.rows, batch.newest("received", Flag(0))
         self._db.execute(
             "INSERT INTO last_state (terminal_id, heard) SELECT * FROM unnest(%s::integer[], %s::timestamptz[])"
             " ON CONFLICT (terminal_id) DO UPDATE SET heard = greatest(last_state.heard, excluded.heard)",
             (ids[newest].tolist(), [moment(t) for t in rows["received"][newest]]),
         )
-        good = np.flatnonzero((rows["flags"] & np.uint16(BAD | Flag.BACKFILL)) == 0)
-        order = good[np.lexsort((rows["time"][good], ids[good]))]
-        newest = order[np.flatnonzero(np.diff(ids[order], append=-1))]
+        newest = batch.newest()
         if not newest.size:
             return
         columns = [_nullable(rows[name][newest]) for name in STATE]
