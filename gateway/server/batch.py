@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
+from gateway.errors import SpoolError
 from gateway.report import FIX, FixBatch, Flag
 from gateway.server.plausible import Region, judge
 from gateway.session import Columns, Held, Translator
 from gateway.spool import Entry
 from gateway.spool.log import pack_frames
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,33 @@ class Tick:
 
 
 def decode(held: Sequence[Held], received_us: int, judge_by: Judge) -> Tick:
-    """Decode all bodies, grouped by how they are to be read."""
+    """Decode all bodies. A frame on which a decoder of ours fails is kept as it is, for a later repair."""
+    try:
+        return _decode(held, received_us, judge_by)
+    except Exception as defect:  # a decoder must not raise: whatever this is, it must cost one frame only
+        kept = [_kept(one) if _breaks(one, judge_by) else one for one in held]
+        log.exception("a decoder failed", frames=[h.raw.hex() for h, k in zip(held, kept, strict=True) if h is not k])
+        if all(map(operator.is_, held, kept)):
+            raise SpoolError("frames can be decoded alone but not together") from defect
+        tick = _decode(kept, received_us, judge_by)
+        tick.counts["decoder_failed"] += sum(h is not k for h, k in zip(held, kept, strict=True))
+        return tick
+
+
+def _kept(one: Held) -> Held:
+    return replace(one, bodies=(), translate=None)
+
+
+def _breaks(one: Held, judge_by: Judge) -> bool:
+    try:
+        _decode([one], 0, judge_by)
+    except Exception:
+        return True
+    return False
+
+
+def _decode(held: Sequence[Held], received_us: int, judge_by: Judge) -> Tick:
+    """Bodies grouped by how they are to be read."""
     counts: Counter[str] = Counter()
     ok = [one.translate is None for one in held]
     terminals: dict[str, int] = {}
