@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from gateway import decode
 from gateway.bus import Bus, MemoryBus, NatsBus
 from gateway.catalog import PROTOCOLS, TCP
 from gateway.errors import GatewayError
@@ -89,7 +90,10 @@ def main() -> int:
     roll = commands.add_parser("roll", help="the closed list of terminals").add_subparsers(dest="what", required=True)
     roll.add_parser("import", help="terminal,protocol,plate,vehicle_class,company").add_argument("file", type=Path)
     roll.add_parser("list", help="print the roll")
+    decode.add_arguments(commands.add_parser("decode", help="explain captured frames"))
     args = parser.parse_args()
+    if args.command == "decode":
+        return decode.run(args)
     try:
         settings = Settings()
         if args.command == "serve":

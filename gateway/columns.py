@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from gateway.errors import ProtocolError
 from gateway.report import FIX, Position, micros
 from gateway.session import Columns
+from gateway.wire import plain
 from gateway.wire.bcd import INVALID
 from gateway.wire.identity import identities
-from gateway.wire.kinds import Items, Kind
+from gateway.wire.items import Items, Table
 from gateway.wire.layout import Layout
 from gateway.wire.reader import Reader
 from gateway.wire.tlv import shapes
@@ -26,6 +27,10 @@ OPTIONAL = ("speed", "course", "altitude", "recorder_speed", "fuel", "odometer",
 Fill = Callable[[NDArray[np.uint8], NDArray[np.void]], None]
 
 
+def no_alarms(items: Mapping[str, Mapping[str, Any]]) -> int:
+    return 0
+
+
 @dataclass(frozen=True)
 class PositionTable:
     """What a protocol says of its positions.
@@ -34,27 +39,32 @@ class PositionTable:
     items    (id, length) -> layout of an additional item
     columns  (id, length) -> the FIX column that it feeds; all other items become attributes
     fill     writes a block of basic bodies, shape (n, >= size) u8, into FIX rows, shape (n,)
+    alarms   what decoded items say beyond the word of alarms, as a mask of `Alarm`
     """
 
     basic: Layout
-    items: Mapping[tuple[int, int], Kind]
+    items: Table
     columns: Mapping[tuple[int, int], str]
     fill: Fill
+    alarms: Callable[[Mapping[str, Mapping[str, Any]]], int] = no_alarms
     size: int = field(init=False)
+    kind: Items = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", self.basic.size)
+        object.__setattr__(self, "kind", Items(self.items))
 
-    def attributes(self, items: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-        """Items without a column, flat: known ones by their fields' names, others as hex by id."""
-        flat: dict[str, Any] = {}
-        names = set(self.columns.values())
+    def split(self, items: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Values of the columns, as the items give them, and the attributes; the first of several counts."""
+        columns, rest = dict[str, Any](), dict[str, Mapping[str, Any]]()
+        names = {(number, name) for (number, _), name in self.columns.items()}
         for key, item in items.items():
-            if "raw" in item:
-                flat[key] = item["raw"].hex()
-            else:
-                flat.update({name: value for name, value in item.items() if name not in names})
-        return flat
+            found = [name for name in item if (int(key[:4], 16), name) in names] if key[:2] == "0x" else []
+            if not found:
+                rest[key] = item
+            for name in found:
+                columns.setdefault(name, item[name])
+        return columns, plain.items(self.kind, rest)
 
     def read(self, bodies: Sequence[bytes]) -> Columns:
         """FIX rows of all readable bodies; too short ones and impossible times go to `errors`."""
@@ -80,24 +90,42 @@ class PositionTable:
     def _read_items(
         self, block: NDArray[np.uint8], where: NDArray[np.intp], rows: NDArray[np.void], extra: list[bytes]
     ) -> None:
-        """Fill the columns that items feed, group by group; the others become JSON, row by row."""
+        """Fill the columns that items feed, group by group; the others become JSON, each content once."""
+        known: dict[bytes, tuple[bytes, int]] = {}
         for shape in shapes(block, self.size):
             seen: set[str] = set()
-            other = shape.tail < block.shape[1]
+            others: list[int] = []
             for number, length, at in shape.items:
                 name, layout = self.columns.get((number, length)), self.items.get((number, length))
                 if name is None or name in seen or not isinstance(layout, Layout):
-                    other = True
+                    others += range(at - 2, at + length)
                     continue
                 seen.add(name)
                 rows[name][where[shape.rows]] = layout.columns(block[shape.rows, at : at + length])[name]
-            if other:
-                for row in shape.rows.tolist():
-                    extra[where[row]] = self._json(block[row].tobytes())
+            others += range(shape.tail, block.shape[1])
+            if others:
+                self._read_others(block[shape.rows][:, others], where[shape.rows], rows, extra, known)
 
-    def _json(self, body: bytes) -> bytes:
-        flat = self.attributes(Items(self.items).read(Reader(body, self.size)))
-        return orjson.dumps(flat) if flat else b""
+    def _read_others(
+        self,
+        items: NDArray[np.uint8],
+        where: NDArray[np.intp],
+        rows: NDArray[np.void],
+        extra: list[bytes],
+        known: dict[bytes, tuple[bytes, int]],
+    ) -> None:
+        alarms = np.zeros(len(where), np.uint64)
+        for i, (row, item) in enumerate(zip(where.tolist(), items, strict=True)):
+            content = item.tobytes()
+            if content not in known:
+                known[content] = self._told(content)
+            extra[row], alarms[i] = known[content]
+        rows["alarms"][where] |= alarms
+
+    def _told(self, content: bytes) -> tuple[bytes, int]:
+        items = self.kind.read(Reader(content))
+        _, attributes = self.split(items)
+        return orjson.dumps(attributes) if attributes else b"", self.alarms(items)
 
 
 def blank(count: int) -> NDArray[np.void]:

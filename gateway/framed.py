@@ -8,9 +8,10 @@ from typing import ClassVar
 
 from gateway.errors import ProtocolError
 from gateway.session import Authority, Held, Limits
+from gateway.wire.field import Field
 from gateway.wire.framing import FrameBuffer
 from gateway.wire.kinds import U8, U16
-from gateway.wire.layout import Field, Layout
+from gateway.wire.layout import Layout
 from gateway.wire.message import Header
 
 OK, FAILED, BAD, UNSUPPORTED = 0, 1, 2, 3

@@ -18,7 +18,8 @@ import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class Alarm(enum.IntFlag):
-    """Alarms under one name for all protocols. Bits 0-31 are JT/T 808-2013 table 24 as it stands."""
+    """Alarms under one name for all protocols. Bits 0-31 are those of JT/T 808, 2013 and 2019 together."""
 
     EMERGENCY = 1 << 0
     OVERSPEED = 1 << 1
@@ -74,6 +75,17 @@ class Alarm(enum.IntFlag):
     RECORDER_FAULT = 1 << 40
     METER_CLOCK = 1 << 41
     DANGEROUS_DRIVING = 1 << 42
+    HARD_ACCELERATION = 1 << 43
+    HARD_BRAKING = 1 << 44
+    HARD_CORNERING = 1 << 45
+    TAMPERED = 1 << 46
+    VIBRATION = 1 << 47
+    VIDEO_LOST = 1 << 48
+    VIDEO_COVERED = 1 << 49
+    VIDEO_STORAGE = 1 << 50
+    OVERLOADED = 1 << 51
+    PHONE_USE = 1 << 52
+    SMOKING = 1 << 53
 
 
 class Status(enum.IntFlag):
@@ -298,3 +310,168 @@ class Enrolment:
     vehicle_class: str = "taxi"
     company: str = ""
     active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterRecord:
+    """What the taximeter wrote down about one trip. Distances m, times s and aware UTC, money yuan.
+
+    Whether `amount` includes `surcharge` no standard says: both are kept as they came.
+    """
+
+    plate: str
+    company_licence: str
+    driver_licence: str
+    on: datetime
+    off: datetime
+    distance: float
+    empty_distance: float
+    surcharge: Decimal
+    waiting: float
+    amount: Decimal
+    trip: int
+    payment: str
+    card: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TripRecord:
+    """An occupied trip (JT/T 905 0x0B05). (terminal, operation) names it: terminals send it again until answered.
+
+    `order` is None for a street hail, `rating` the passenger's ("none" to "complaint").
+    """
+
+    terminal: str
+    operation: int
+    pick_up: Position
+    drop_off: Position
+    order: int | None
+    rating: str
+    meter: MeterRecord | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """A driver begins a shift: `on` is when the meter was opened."""
+
+    terminal: str
+    position: Position
+    company_licence: str
+    driver_licence: str
+    plate: str
+    on: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignOut:
+    """A driver ends a shift, with what the meter counted. Distances m, times s, money yuan, price yuan/km."""
+
+    terminal: str
+    position: Position
+    company_licence: str
+    driver_licence: str
+    plate: str
+    on: datetime
+    off: datetime
+    distance: float
+    occupied_distance: float
+    between_distance: float
+    trips: int
+    timing: float
+    amount: Decimal
+    card_amount: Decimal
+    card_trips: int
+    total_distance: float
+    total_occupied_distance: float
+    total_trips: int
+    price: Decimal
+    meter_constant: int
+    mode: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAnswer:
+    """What the driver says to an order: "grab", "finished" or "cancelled" with a reason."""
+
+    terminal: str
+    order: int
+    answer: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyEvent:
+    """An alarm of the active safety devices (T/JSATL 12-2017): what, when and where it was seen.
+
+    device  "adas", "dsm", "tpms" or "bsd";  phase  "none", "start" or "end"
+    label   the alarm identification number as hex: attachments are asked for and sent under it
+    details what only this kind of event tells
+    """
+
+    terminal: str
+    device: str
+    event: str
+    phase: str
+    level: int | None
+    number: int
+    time: datetime
+    lat: float
+    lon: float
+    speed: float
+    altitude: float
+    vehicle: Sequence[str]
+    attachments: int
+    label: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverCard:
+    """A driver's licence card put in or taken out, or read at all where `inserted` is None (2011)."""
+
+    terminal: str
+    inserted: bool | None
+    time: datetime | None
+    result: str
+    name: str = ""
+    licence: str = ""
+    issuer: str = ""
+    expires: date | None = None
+    id_number: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaEvent:
+    """A picture, sound or video that the terminal has taken. `octets` are None before it is sent."""
+
+    terminal: str
+    media: int
+    type: str
+    event: str
+    channel: int
+    format: str = ""
+    position: Position | None = None
+    octets: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What a terminal says of itself and its vehicle when it registers. `plate` is the VIN without a plate."""
+
+    terminal: str
+    province: int
+    city: int
+    maker: str
+    model: str
+    terminal_id: str
+    plate_color: str
+    plate: str
+
+
+KINDS: Mapping[type, str] = {
+    Position: "position", TripRecord: "trip", SignIn: "sign_in", SignOut: "sign_out", OrderAnswer: "order_answer",
+    SafetyEvent: "safety_event", DriverCard: "driver_card", MediaEvent: "media_event", Registration: "registration",
+}  # fmt: skip
+"""Name of each kind of report."""
+Report = Position | TripRecord | SignIn | SignOut | OrderAnswer | SafetyEvent | DriverCard | MediaEvent | Registration
+"""Whatever a message may say."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from gateway.errors import ProtocolError
 
 FLAG = b"\x7e"
+MIN_FRAME = 13
+"""Shortest unescaped frame: a header of 12 bytes and the checksum."""
 MAX_FRAME = 1_100
 """Longest unescaped frame that is taken: 1,023 bytes of body, the longest header, checksum, reserve."""
 
@@ -47,11 +51,74 @@ def wrap(content: bytes) -> bytes:
 def unwrap(frame: bytes) -> bytes:
     """Whole frame, delimiters optional -> header and body. Raises ProtocolError."""
     content = unescape(frame.strip(FLAG))
-    if len(content) < 13:
-        raise ProtocolError("truncated", f"a frame of {len(content)} bytes, at least 13 are needed")
-    if xor(content):
-        raise ProtocolError("checksum", f"computed {xor(content[:-1]):02x}, got {content[-1]:02x}")
+    if problem := damage(content):
+        raise problem
     return content[:-1]
+
+
+def damage(content: bytes) -> ProtocolError | None:
+    """What is wrong with an unescaped frame before its header is looked at, checksum included."""
+    if len(content) < MIN_FRAME:
+        return ProtocolError("truncated", f"a frame of {len(content)} bytes, at least {MIN_FRAME} are needed")
+    if xor(content):
+        return ProtocolError("checksum", f"computed {xor(content[:-1]):02x}, got {content[-1]:02x}")
+    return None
+
+
+def places(escaped: bytes) -> list[int]:
+    """Offset in `escaped` of every byte of its unescaped content, and at last its own length."""
+    found, at = [], 0
+    while at < len(escaped):
+        found.append(at)
+        at += 2 if escaped[at] == 0x7D else 1
+    return [*found, len(escaped)]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A frame out of a capture, escaped, without delimiters; which of them stood there.
+
+    plain  somebody has undone the escapes already
+    """
+
+    escaped: bytes
+    opened: bool
+    closed: bool
+    plain: bool = False
+
+    @property
+    def raw(self) -> bytes:
+        return FLAG * self.opened + self.escaped + FLAG * self.closed
+
+    @property
+    def content(self) -> bytes:
+        """The frame unescaped. Raises ProtocolError."""
+        return self.escaped if self.plain else unescape(self.escaped)
+
+    @property
+    def places(self) -> list[int]:
+        return list(range(len(self.escaped) + 1)) if self.plain else places(self.escaped)
+
+
+def cut(captured: bytes) -> list[Piece]:
+    """Frames of a capture, which may lack its first and its last delimiter.
+
+    Bytes before the first and after the last delimiter that are too few for a frame are dropped
+    when there is anything else.
+    """
+    parts = captured.split(FLAG)
+    last = len(parts) - 1
+    pieces = [(i, Piece(part, i > 0, i < last)) for i, part in enumerate(parts) if part]
+    edges = {i for i, piece in pieces if i in (0, last) and len(piece.escaped) < MIN_FRAME}
+    return [piece for i, piece in pieces if i not in edges] or [piece for _, piece in pieces]
+
+
+def unescaped(captured: bytes) -> Piece | None:
+    """A capture as one frame whose escapes were undone, when it is sound that way and no other."""
+    content = captured.removeprefix(FLAG).removesuffix(FLAG)
+    if not {0x7D, 0x7E} & set(content) or damage(content) is not None:
+        return None
+    return Piece(content, captured.startswith(FLAG), captured.endswith(FLAG), plain=True)
 
 
 class FrameBuffer:

@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.wire.field import Field
+from gateway.wire.groups import OneOf
+from gateway.wire.kinds import Raw
 from gateway.wire.layout import Layout
 from gateway.wire.reader import Span
 
 EMPTY = Layout("empty")
-UNKNOWN_NAME = "unknown"
+OPAQUE = Layout("body", Field("raw", Raw(), zh="消息体"))
+Body = Layout | OneOf
+"""How a body is read: one layout, or several of which the bytes prove one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +23,38 @@ class MessageType:
     """One message of a standard.
 
     layouts  version -> body; a version without its own row uses the newest older one
-    clause   where the standard defines it
+    source   the standard and the clause that define it
     """
 
     id: int
     name: str
     zh: str
-    layouts: Mapping[int, Layout]
-    clause: str = ""
-    uplink: bool = True
+    layouts: Mapping[int, Body]
+    source: str = ""
 
-    def layout(self, version: int) -> Layout:
+    @property
+    def uplink(self) -> bool:
+        """Whether terminals send it."""
+        return self.id < 0x8000
+
+    def body(self, version: int) -> Body:
         older = [v for v in self.layouts if v <= version]
         return self.layouts[max(older) if older else min(self.layouts)]
+
+    def layout(self, version: int, body: bytes = b"") -> Layout:
+        """The layout by which this very body is read."""
+        return resolve(self.body(version), body)
+
+
+def resolve(kind: Body, body: bytes) -> Layout:
+    """The layout that the bytes prove."""
+    chosen = kind.choose(body) if isinstance(kind, OneOf) else kind
+    assert isinstance(chosen, Layout)
+    return chosen
+
+
+UNKNOWN = MessageType(-1, "unknown", "未知消息", {0: OPAQUE})
+"""Stands for every message that is not in the table."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,16 @@ class Span:
     unit: str = ""
     zh: str = ""
     meaning: str = ""
+
+
+def gaps(spans: Iterable[Span], start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Parts of [start, end) that no span covers, in order."""
+    for span in sorted(spans, key=lambda s: s.start):
+        if span.start > start:
+            yield start, min(span.start, end)
+        start = max(start, span.end)
+    if start < end:
+        yield start, end
 
 
 class Reader:
@@ -63,6 +74,12 @@ class Reader:
 
     def rest(self) -> bytes:
         return self.take(self.end - self.pos)
+
+    def note(self, start: int, name: str, value: Any, zh: str = "", meaning: str = "") -> None:
+        """When a trace is kept: the bytes from `start` up to here are `name`."""
+        if self.trace is not None and start < self.pos:
+            path = f"{self.path}.{name}" if self.path else name
+            self.trace.append(Span(start, self.pos, path, value, zh=zh, meaning=meaning))
 
     def within(self, count: int, path: str) -> Reader:
         """A reader of the next `count` bytes alone; this one moves past them."""

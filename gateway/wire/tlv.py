@@ -21,7 +21,7 @@ class Shape:
 def walk(body: bytes, start: int) -> tuple[tuple[tuple[int, int, int], ...], int]:
     """Items of one body from `start`: ((id, length, offset), ...) and where they end."""
     items, pos, end = [], start, len(body)
-    while pos + 2 <= end and pos + 2 + body[pos + 1] <= end and (body[pos] or body[pos + 1]):
+    while pos + 2 <= end and pos + 2 + body[pos + 1] <= end and any(body[pos:]):
         items.append((body[pos], body[pos + 1], pos + 2))
         pos += 2 + body[pos + 1]
     return tuple(items), pos

@@ -16,9 +16,9 @@ from gateway.protocols.jt808 import messages as jt808
 from gateway.protocols.jt905 import messages as jt905
 from gateway.report import Alarm, Status, terminal_key
 from gateway.spool import SpoolReader
+from gateway.wire.clocks import CHINA
 from gateway.wire.framing import escape
 from gateway.wire.identity import identity
-from gateway.wire.kinds import CHINA
 from gateway.wire.message import Message
 from tests import stack
 from tests.terminals import Terminal, Terminal808, Terminal905, fix

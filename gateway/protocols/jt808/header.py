@@ -2,44 +2,63 @@
 
 from __future__ import annotations
 
-import struct
-
 from gateway.errors import ProtocolError
+from gateway.wire.field import Field, Term
 from gateway.wire.framing import unwrap, wrap
+from gateway.wire.kinds import U8, U16, Bcd
+from gateway.wire.layout import Layout
 from gateway.wire.message import Header
 
-OLD = struct.Struct(">HH6sH")
-NEW = struct.Struct(">HHB10sH")
-PACKAGE = struct.Struct(">HH")
 LENGTH, ENCRYPTED, PACKAGED, VERSIONED = 0x03FF, 0x1C00, 1 << 13, 1 << 14
 
+START = (
+    Field("message_id", U16, zh="消息ID"),
+    Field(
+        "attributes", U16, zh="消息体属性",
+        ranges={(0, 10): Term("length", "消息体长度"), (10, 3): Term("encryption", "加密方式")},
+        bits={13: Term("packaged", "分包"), 14: Term("versioned", "版本标识")},
+    ),
+)  # fmt: skip
+SERIAL = Field("serial", U16, zh="消息流水号")
+OLD = Layout("header", *START, Field("terminal", Bcd(6), zh="终端手机号"), SERIAL)
+NEW = Layout(
+    "header of 2019", *START, Field("edition", U8, zh="协议版本号"), Field("terminal", Bcd(10), zh="终端手机号"), SERIAL
+)
+PACKAGE = Layout("package", Field("total", U16, zh="消息总包数"), Field("number", U16, zh="包序号"))
 
-def split(content: bytes) -> tuple[Header, bytes]:
-    """Unescaped frame without checksum -> header and body.
+
+def layouts(content: bytes) -> list[Layout]:
+    """Layouts of the header of an unescaped frame, and of its package fields. Raises ProtocolError.
 
     A 2019 flag whose layout does not fit the announced length is read again in the old layout:
-    firmware exists that sets the flag and still sends six-byte numbers. Raises ProtocolError.
+    firmware exists that sets the flag and still sends six-byte numbers.
     """
     attributes = int.from_bytes(content[2:4], "big")
     if attributes & ENCRYPTED:
         raise ProtocolError("encrypted", f"body attributes {attributes:04x}: encryption is not supported", reply=3)
-    layouts = (NEW, OLD) if attributes & VERSIONED else (OLD,)
+    package = [PACKAGE] if attributes & PACKAGED else []
     mismatch = ""
-    for layout in layouts:
-        start = layout.size + (PACKAGE.size if attributes & PACKAGED else 0)
-        length = len(content) - start
+    for head in (NEW, OLD) if attributes & VERSIONED else (OLD,):
+        length = len(content) - head.struct.size - len(package) * PACKAGE.struct.size
         if length == attributes & LENGTH:
-            return _header(layout, content, attributes), content[start:]
+            return [head, *package]
         mismatch = mismatch or f"the header announces {attributes & LENGTH} bytes of body, {length} follow"
     raise ProtocolError("length", mismatch)
 
 
-def _header(layout: struct.Struct, content: bytes, attributes: int) -> Header:
-    values = layout.unpack_from(content)
-    package = PACKAGE.unpack_from(content, layout.size) if attributes & PACKAGED else None
-    version, edition = (2019, values[2]) if layout is NEW else (2013, 0)
+def split(content: bytes) -> tuple[Header, bytes]:
+    """Unescaped frame without checksum -> header and body. Raises ProtocolError."""
+    head, *packaged = layouts(content)
+    values = head.struct.unpack_from(content)
+    message_id, attributes, number, serial = values[0], values[1], values[-2], values[-1]
+    version, edition = (2019, values[2]) if head is NEW else (2013, 0)
+    start, package = head.struct.size, None
+    if packaged:
+        package = PACKAGE.struct.unpack_from(content, start)
+        start += PACKAGE.struct.size
     length, flags = attributes & LENGTH, attributes & ~LENGTH
-    return Header(values[0], values[-2].hex(), values[-1], version, package, length, flags, edition)
+    header = Header(message_id, number.hex(), serial, version, package, length, flags, edition)
+    return header, content[start:]
 
 
 def parse(frame: bytes) -> tuple[Header, bytes]:
@@ -53,6 +72,6 @@ def build(message_id: int, terminal: str, serial: int, body: bytes, version: int
         raise ProtocolError("range", f"a body of {len(body)} bytes, at most {LENGTH} fit one frame")
     if version >= 2019:
         number = bytes.fromhex(terminal.rjust(20, "0"))
-        return wrap(NEW.pack(message_id, len(body) | VERSIONED, 1, number, serial) + body)
+        return wrap(NEW.struct.pack(message_id, len(body) | VERSIONED, 1, number, serial) + body)
     number = bytes.fromhex(terminal.rjust(12, "0")[-12:])
-    return wrap(OLD.pack(message_id, len(body), number, serial) + body)
+    return wrap(OLD.struct.pack(message_id, len(body), number, serial) + body)

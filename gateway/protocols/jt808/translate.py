@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from gateway.columns import PositionTable
 from gateway.errors import ProtocolError
-from gateway.protocols.jt808.position import BASIC, ITEMS
+from gateway.protocols.jt808.item_alarms import item_alarms
+from gateway.protocols.jt808.position import ALARM_BITS, ALARM_BITS_2019, BASIC, ITEMS
 from gateway.report import Alarm, Position, Status
 from gateway.wire.bcd import times
 from gateway.wire.bits import BitMap
@@ -27,8 +28,13 @@ STATUS = BitMap(
         20: Status.GLONASS_USED, 21: Status.GALILEO_USED, 22: Status.MOVING,
     }
 )  # fmt: skip
-ALARMS = BitMap({bit: 1 << bit for bit in range(32)})
-ALARMS_2019 = BitMap({bit: 1 << bit for bit in range(32)} | {3: Alarm.DANGEROUS_DRIVING})
+
+
+def _alarms(bits: Mapping[int, str]) -> BitMap:
+    return BitMap({bit: Alarm[name.upper()] for bit, name in bits.items()})
+
+
+ALARMS, ALARMS_2019 = _alarms(ALARM_BITS), _alarms(ALARM_BITS_2019)
 LOADS = np.array(
     [0, Status.LOAD_HALF | Status.OCCUPIED, 0, Status.LOAD_FULL | Status.OCCUPIED], np.uint64
 )  # status bits 8-9: 01 is half, 11 is full, 10 is reserved; either load means an occupied taxi
@@ -37,11 +43,13 @@ BELOW_SEA = 65536 - 1000
 """The standard's altitude is unsigned; terminals below the sea send two's complement, which never reaches -1,000 m."""
 
 
-def position(terminal: str, fields: Mapping[str, Any], version: int = 2013, body: bytes = b"") -> Position:
+def position(
+    terminal: str, fields: Mapping[str, Any], version: int = 2013, body: bytes = b"", *, backfill: bool = False
+) -> Position:
     """Decoded fields of a 0x0200 body -> Position. `body` gives the fix its identity."""
     status, items = fields["status"], fields.get("items", {})
-    plain = {name: value for item in items.values() for name, value in item.items()}
     alarms = ALARMS_2019 if version >= 2019 else ALARMS
+    columns, attributes = OLD.split(items)
     return Position(
         terminal=terminal,
         time=fields["time"].astimezone(UTC),
@@ -51,15 +59,16 @@ def position(terminal: str, fields: Mapping[str, Any], version: int = 2013, body
         speed=fields["speed"] / 3.6,
         course=fields["direction"],
         altitude=fields["altitude"] - 65536 * (fields["altitude"] >= BELOW_SEA),
-        recorder_speed=plain["recorder_speed"] / 3.6 if "recorder_speed" in plain else None,
-        fuel=plain.get("fuel"),
-        odometer=round(plain["odometer"] * 1000, 3) if "odometer" in plain else None,
-        satellites=plain.get("satellites"),
-        signal=plain.get("signal"),
-        alarms=Alarm(alarms.word(fields["alarm"])),
+        recorder_speed=columns["recorder_speed"] / 3.6 if "recorder_speed" in columns else None,
+        fuel=columns.get("fuel"),
+        odometer=round(columns["odometer"] * 1000, 3) if "odometer" in columns else None,
+        satellites=columns.get("satellites"),
+        signal=columns.get("signal"),
+        alarms=Alarm(alarms.word(fields["alarm"]) | item_alarms(items)),
         status=Status(STATUS.word(status) | int(LOADS[status >> 8 & 3])),
+        backfill=backfill,
         identity=identity(body[: OLD.size]) if body else 0,
-        attributes=OLD.attributes(items),
+        attributes=attributes,
     )
 
 
@@ -81,9 +90,9 @@ COLUMN_ITEMS = {
     (0x01, 4): "odometer", (0x02, 2): "fuel", (0x03, 2): "recorder_speed", (0x30, 1): "signal",
     (0x31, 1): "satellites",
 }  # fmt: skip
-OLD = PositionTable(BASIC, ITEMS, COLUMN_ITEMS, lambda block, rows: _fill(block, rows, ALARMS))
-NEW = PositionTable(BASIC, ITEMS, COLUMN_ITEMS, lambda block, rows: _fill(block, rows, ALARMS_2019))
-"""0x0200 of the 2011 and 2013 editions, and of 2019, which gave alarm bit 3 another meaning."""
+OLD = PositionTable(BASIC, ITEMS, COLUMN_ITEMS, lambda block, rows: _fill(block, rows, ALARMS), item_alarms)
+NEW = PositionTable(BASIC, ITEMS, COLUMN_ITEMS, lambda block, rows: _fill(block, rows, ALARMS_2019), item_alarms)
+"""0x0200 of the 2011 and 2013 editions, and of 2019, which gave some alarm bits another meaning."""
 
 
 def split_batch(body: bytes) -> tuple[list[bytes], bool]:
@@ -97,3 +106,11 @@ def split_batch(body: bytes) -> tuple[list[bytes], bool]:
     if not bodies:
         raise ProtocolError("empty", "a batch without positions", reply=2)
     return bodies, kind == 1
+
+
+def split_short(body: bytes) -> list[bytes]:
+    """A 0x0210 body -> its 0x0200 bodies, each after a length of one byte. Raises ProtocolError."""
+    reader, bodies = Reader(body), []
+    while reader.left:
+        bodies.append(reader.take(reader.take(1)[0]))
+    return bodies

@@ -28,10 +28,10 @@ STATUS = BitMap(
 NOT_POSITIONED, SOUTH, WEST = 1, 1 << 1, 1 << 2
 
 
-def position(terminal: str, fields: Mapping[str, Any], body: bytes = b"") -> Position:
+def position(terminal: str, fields: Mapping[str, Any], body: bytes = b"", *, backfill: bool = False) -> Position:
     """Decoded fields of a 0x0200 body -> Position. Status bit 0 means *not* positioned here."""
     status, items = fields["status"], fields.get("items", {})
-    plain = {name: value for item in items.values() for name, value in item.items()}
+    columns, attributes = TABLE.split(items)
     positioned = Status(0) if status & NOT_POSITIONED else Status.POSITIONED
     return Position(
         terminal=terminal,
@@ -41,13 +41,14 @@ def position(terminal: str, fields: Mapping[str, Any], body: bytes = b"") -> Pos
         valid=not status & NOT_POSITIONED,
         speed=fields["speed"] / 3.6,
         course=fields["direction"],
-        altitude=plain.get("altitude"),
-        fuel=plain.get("fuel"),
-        odometer=round(plain["odometer"] * 1000, 3) if "odometer" in plain else None,
+        altitude=columns.get("altitude"),
+        fuel=columns.get("fuel"),
+        odometer=round(columns["odometer"] * 1000, 3) if "odometer" in columns else None,
         alarms=Alarm(ALARMS.word(fields["alarm"])),
         status=Status(STATUS.word(status)) | positioned,
+        backfill=backfill,
         identity=identity(body[: TABLE.size]) if body else 0,
-        attributes=TABLE.attributes(items),
+        attributes=attributes,
     )
 
 

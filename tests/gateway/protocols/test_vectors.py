@@ -14,8 +14,8 @@ from gateway.protocols.jt808 import translate as translate808
 from gateway.protocols.jt905 import messages as jt905
 from gateway.protocols.jt905 import translate as translate905
 from gateway.report import FIX, micros
+from gateway.wire.clocks import CHINA
 from gateway.wire.framing import FrameBuffer, unescape, wrap
-from gateway.wire.kinds import CHINA
 
 CODECS = {"JT/T 808-2011": jt808, "JT/T 808-2013": jt808, "JT/T 808-2019": jt808, "JT/T 905-2014": jt905}
 POSITIONS = {"0x0200", "0x0202"}

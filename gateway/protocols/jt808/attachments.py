@@ -1,0 +1,148 @@
+"""Attachments of safety alarms, T/JSATL 12-2017: how they are asked for, announced, sent and completed.
+
+They travel on a TCP connection of their own, in which JT/T 808 frames alternate with raw packets
+30 31 63 64. JT/T 1078 media begin with the same four bytes and must never share a port with them.
+"""
+
+from __future__ import annotations
+
+from gateway.errors import ProtocolError
+from gateway.protocols.jt808.safety import DEVICE, IDENTIFICATION, IDENTIFICATION_WIDE
+from gateway.wire.field import Field, terms
+from gateway.wire.framing import FLAG
+from gateway.wire.groups import Many, OneOf, Sized
+from gateway.wire.kinds import U8, U16, U32, Raw
+from gateway.wire.layout import Layout
+from gateway.wire.texts import Text
+
+MAGIC = b"\x30\x31\x63\x64"
+LARGEST = 64 * 1024
+"""Bytes of data in one packet."""
+HEAD = 62
+"""Bytes of a packet before its data."""
+
+FILE_NAME = Field("name", Sized(U8, Text()), zh="文件名称")
+FILE_TYPE = Field(
+    "type", U8, zh="文件类型", codes=terms("image 图片", "audio 音频", "video 视频", "text 文本", "other 其它")
+)
+FILE_SIZE = Field("size", U32, "bytes", "文件大小")
+ALARM_NUMBER = Field("alarm_number", Text(32), zh="报警编号")
+
+
+def _request(identification: Layout) -> Layout:
+    return Layout(
+        "attachment request",
+        Field("host", Sized(U8, Text()), zh="附件服务器IP地址"),
+        Field("tcp_port", U16, zh="附件服务器TCP端口"),
+        Field("udp_port", U16, zh="附件服务器UDP端口"),
+        Field("identification", identification, zh="报警标识号"),
+        ALARM_NUMBER,
+        Field("reserved", Raw(16), zh="预留"),
+    )
+
+
+def _announcement(terminal: int, identification: Layout) -> Layout:
+    return Layout(
+        "attachments",
+        Field("terminal_id", Text(terminal), zh="终端ID"),
+        Field("identification", identification, zh="报警标识号"),
+        ALARM_NUMBER,
+        Field("info_type", U8, zh="信息类型", codes=terms("normal 正常", "resend 补传")),
+        Field("files", Many(Layout("file", FILE_NAME, FILE_SIZE), U8), zh="附件信息列表"),
+    )
+
+
+REQUEST = OneOf(_request(IDENTIFICATION), _request(IDENTIFICATION_WIDE))
+ANNOUNCEMENT = OneOf(_announcement(7, IDENTIFICATION), _announcement(30, IDENTIFICATION_WIDE))
+FILE = Layout("file", FILE_NAME, FILE_TYPE, FILE_SIZE)
+MISSING = Layout("range", Field("offset", U32, "bytes", "数据偏移量"), Field("length", U32, "bytes", "数据长度"))
+COMPLETION = Layout(
+    "completion",
+    FILE_NAME,
+    FILE_TYPE,
+    Field("result", U8, zh="上传结果", codes=terms("done 完成", "resend 需要补传")),
+    Field("missing", Many(MISSING, U8), zh="补传数据包列表"),
+)
+PACKET = Layout(
+    "packet",
+    Field("magic", Raw(4), zh="帧头标识"),
+    Field("name", Text(50), zh="文件名称"),
+    Field("offset", U32, "bytes", "数据偏移量"),
+    Field("data", Sized(U32, Raw()), zh="数据体"),
+)
+
+
+class AttachmentBuffer:
+    """Cuts the stream of an attachment connection: 0x7E frames, escaped, and whole raw packets.
+
+    At the boundary of a packet the first byte tells which it is; anything else is dropped up to the
+    next flag or magic.
+    """
+
+    def __init__(self, largest: int = LARGEST) -> None:
+        self._data = b""
+        self._largest = largest
+
+    @property
+    def pending(self) -> int:
+        """Bytes of an unfinished packet."""
+        return len(self._data)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Frames with their flags, and packets with their magic, that `data` completes. Raises ProtocolError."""
+        self._data += data
+        found = []
+        while (size := self._size()) is not None:
+            found.append(self._data[:size])
+            self._data = self._data[size:]
+        return found
+
+    def _size(self) -> int | None:
+        """Bytes of the packet in front; None when it is not complete."""
+        self._resynchronise()
+        if self._data.startswith(FLAG):
+            end = self._data.find(FLAG, 1)
+            return end + 1 if end >= 0 else None
+        if len(self._data) < HEAD:
+            return None
+        length = int.from_bytes(self._data[HEAD - 4 : HEAD], "big")
+        if length > self._largest:
+            raise ProtocolError("length", f"a packet of {length} bytes, at most {self._largest} are taken")
+        return HEAD + length if len(self._data) >= HEAD + length else None
+
+    def _resynchronise(self) -> None:
+        starts = [at for at in (self._data.find(FLAG), self._data.find(MAGIC)) if at >= 0]
+        keep = min(starts) if starts else max(len(self._data) - len(MAGIC) + 1, 0)
+        self._data = self._data[keep:]
+
+
+# what 0x8900 and 0x0900 of the types F7 and F8 carry
+PERIPHERAL_QUERY = Layout("peripherals", Field("devices", Many(U8, U8), zh="外设ID列表"))
+
+
+def _of_each(content: Layout) -> Layout:
+    entry = Layout("peripheral", DEVICE, Field("content", Sized(U8, content), zh="消息内容"))
+    return Layout("peripherals", Field("peripherals", Many(entry, U8), zh="外设消息列表"))
+
+
+_STATES = {
+    **terms("normal 正常", "standby 待机", "upgrading 升级维护", "fault 设备异常", start=1),
+    **terms("gone 断开", start=16),
+}
+_FAULTS = {
+    **terms("camera 摄像头异常", "main_storage 主存储器异常", "backup_storage 辅存储器异常", "infrared 红外补光异常",
+            "speaker 扬声器异常", "battery 电池异常"),
+    **terms("communication 通讯模块异常", "positioning 定位模块异常", start=10),
+}  # fmt: skip
+PERIPHERAL_STATUS = _of_each(
+    Layout(
+        "status",
+        Field("state", U8, zh="工作状态", codes=_STATES),
+        Field("faults", U32, zh="报警状态", bits=_FAULTS),
+    )
+)
+_INFO = (
+    ("company", "公司名称"), ("product", "产品型号"), ("hardware", "硬件版本号"), ("software", "软件版本号"),
+    ("device_id", "设备ID"), ("customer", "客户代码"),
+)  # fmt: skip
+PERIPHERAL_INFO = _of_each(Layout("information", *(Field(name, Sized(U8, Text()), zh=zh) for name, zh in _INFO)))

@@ -1,0 +1,133 @@
+"""Decoded JT/T 808 messages -> the published language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from gateway.protocols.jt808 import media, records, safety
+from gateway.protocols.jt808.login import PLATE_COLOURS
+from gateway.protocols.jt808.safety import NARROW, WIDE
+from gateway.protocols.jt808.translate import position, split_batch, split_short
+from gateway.protocols.jt808.vendor import FLOW_ITEMS
+from gateway.report import DriverCard, MediaEvent, Position, Registration, Report, SafetyEvent, terminal_key
+from gateway.wire import plain
+from gateway.wire.message import Header
+
+OWN = {"alarm_id", "flag", "type", "level", "speed", "altitude", "lat", "lon", "time", "vehicle", "identification"}
+"""Fields of a safety item that a SafetyEvent has attributes for."""
+
+
+def reports(header: Header, fields: Mapping[str, Any], body: bytes) -> list[Report]:
+    """What a whole message says. `body` gives positions their identity."""
+    terminal, version = terminal_key("jt808", header.terminal), header.version
+    match header.message_id:
+        case 0x0200:
+            return [*_fix(terminal, fields, version, body)]
+        case 0x0201 | 0x0500:
+            return [*_fix(terminal, fields, version, body[2:])]
+        case 0x0704:
+            bodies, blind = split_batch(body)
+            return _fixes(terminal, fields["positions"], bodies, version, blind)
+        case 0x0210:
+            return _fixes(terminal, fields["positions"], split_short(body), version, False)
+        case 0x0900:
+            return [*_flow(terminal, fields["data"])]
+        case 0x0100:
+            return [_registration(terminal, fields)]
+        case 0x0702:
+            return [_driver(terminal, fields)]
+        case 0x0800 | 0x0801:
+            return [_media(terminal, fields)]
+        case 0x0802:
+            return [_media(terminal, item) for item in fields["media"]]
+    return []
+
+
+def _fixes(terminal: str, found: list[dict[str, Any]], bodies: list[bytes], version: int, blind: bool) -> list[Report]:
+    return [r for f, b in zip(found, bodies, strict=True) for r in _fix(terminal, f, version, b, backfill=blind)]
+
+
+def _fix(
+    terminal: str, fields: Mapping[str, Any], version: int, body: bytes, *, backfill: bool = False
+) -> Iterator[Report]:
+    yield position(terminal, fields, version, body, backfill=backfill)
+    for key, item in fields["items"].items():
+        if key[:4] in ("0x64", "0x65", "0x66", "0x67") and "identification" in item:
+            yield _safety(terminal, int(key[:4], 16), item)
+
+
+def _safety(terminal: str, device: int, item: Mapping[str, Any]) -> SafetyEvent:
+    layout = next(t[device] for t in (NARROW, WIDE) if t[device].takes({k: item[k] for k in item if k != "surplus"}))
+    identified = safety.IDENTIFICATION_WIDE if "spare" in item["identification"] else safety.IDENTIFICATION
+    names = {f.name: f for f in layout.fields}
+    hidden = {plain.key(f) for f in layout.fields if f.name in OWN}
+    return SafetyEvent(
+        terminal=terminal,
+        device=str(safety.DEVICES[device]),
+        event=layout.code_name(item, "type") if "type" in names else _tyre_event(item),
+        phase=layout.code_name(item, "flag"),
+        level=item.get("level"),
+        number=item["alarm_id"],
+        time=item["time"].astimezone(UTC),
+        lat=item["lat"],
+        lon=item["lon"],
+        speed=item["speed"] / 3.6,
+        altitude=item["altitude"],
+        vehicle=names["vehicle"].set_bits(item["vehicle"]),
+        attachments=item["identification"]["attachments"],
+        label=identified.write(item["identification"]).hex(),
+        details={key: value for key, value in plain.fields(layout, item).items() if key not in hidden},
+    )
+
+
+def _tyre_event(item: Mapping[str, Any]) -> str:
+    """The lowest alarm of any wheel."""
+    word = 0
+    for wheel in item["wheels"]:
+        word |= wheel["alarms"]
+    return safety.TYRE_BITS.get((word & -word).bit_length() - 1, "tyre")
+
+
+def _flow(terminal: str, data: Any) -> Iterator[Position]:
+    """An engine reader's data flow, which has a place."""
+    if isinstance(data, Mapping) and "lat" in data:
+        basic = {"alarm": 0, "altitude": 0, "speed": 0, "direction": 0, "items": {}}
+        found = position(terminal, basic | dict(data))
+        yield Position(
+            terminal=terminal, time=found.time, lat=found.lat, lon=found.lon, valid=found.valid, status=found.status,
+            backfill=bool(data["stored"]), attributes=plain.items(FLOW_ITEMS, data["readings"]),
+        )  # fmt: skip
+
+
+def _registration(terminal: str, fields: Mapping[str, Any]) -> Registration:
+    names = ("province", "city", "maker", "model", "terminal_id", "plate")
+    colour = str(PLATE_COLOURS.get(fields["plate_color"], fields["plate_color"]))
+    return Registration(terminal=terminal, plate_color=colour, **{name: fields[name] for name in names})
+
+
+def _driver(terminal: str, fields: Mapping[str, Any]) -> DriverCard:
+    time, expires, result = fields.get("time"), fields.get("expires"), fields.get("result", 0)
+    return DriverCard(
+        terminal=terminal,
+        inserted={1: True, 2: False}.get(fields.get("status", 0)),
+        time=time.astimezone(UTC) if isinstance(time, datetime) else None,
+        result=str(records.CARD_RESULTS.get(result, result)),
+        expires=expires if isinstance(expires, date) else None,
+        **{name: fields.get(name, "") for name in ("name", "licence", "issuer", "id_number")},
+    )
+
+
+def _media(terminal: str, fields: Mapping[str, Any]) -> MediaEvent:
+    place, data = fields.get("position"), fields.get("data")
+    return MediaEvent(
+        terminal=terminal,
+        media=fields["media_id"],
+        type=media.MEDIA_EVENT.code_name(fields, "type"),
+        format=media.MEDIA_EVENT.code_name(fields, "format") if "format" in fields else "",
+        event=media.MEDIA_EVENT.code_name(fields, "event"),
+        channel=fields["channel"],
+        position=position(terminal, place) if place and place["time"] else None,
+        octets=None if data is None else len(data),
+    )

@@ -1,0 +1,109 @@
+"""Values as plain JSON for the published language: units in the keys, flags and codes by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from gateway.wire.field import Field
+from gateway.wire.groups import By, Many, OneOf, Sized
+from gateway.wire.items import Items
+from gateway.wire.kinds import Kind
+from gateway.wire.layout import Layout
+
+SUFFIXES = {
+    "km/h": "kmh", "Cel": "c", "%": "pct", "V": "v", "L": "l", "Pa": "pa", "kPa": "kpa", "hPa": "hpa", "kB": "kb",
+    "dBm": "dbm", "rpm": "",
+}  # fmt: skip
+"""Unit -> what is added to a key; other units stand for themselves."""
+PLACES = {"lat", "lon"}
+
+
+def key(f: Field) -> str:
+    """The field's name with its unit: "cabin", "Cel" -> "cabin_c"."""
+    suffix = SUFFIXES.get(f.unit, f.unit)
+    return f.name if not suffix or f.name in PLACES else f"{f.name}_{suffix}"
+
+
+def told(f: Field, value: Any) -> Any:
+    """A field's value: names instead of flags and of listed codes."""
+    if isinstance(value, int) and f.bits:
+        return f.set_bits(value)
+    if isinstance(value, int) and f.codes:
+        return f.codes.get(value, value)
+    return plain(f.kind, value)
+
+
+def plain(kind: Kind, value: Any) -> Any:
+    """A value of a kind as JSON: bytes as hex, times as RFC 3339 in UTC, money as decimal text."""
+    match kind:
+        case Layout():
+            return fields(kind, value)
+        case Many():
+            return [plain(kind.item, one) for one in value]
+        case Sized():
+            return plain(kind.inner, value)
+        case Items():
+            return items(kind, value)
+        case OneOf():
+            return fields(_chosen(kind, value), value) if isinstance(value, Mapping) else leaf(value)
+    return leaf(value)
+
+
+def fields(layout: Layout, values: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for f in layout.fields:
+        if f.name in values:
+            kind = f.kind.pick(values) if isinstance(f.kind, By) else f.kind
+            found[key(f)] = plain(kind, values[f.name]) if isinstance(f.kind, By) else told(f, values[f.name])
+    if "surplus" in values:
+        found["surplus"] = leaf(values["surplus"])
+    return found
+
+
+def items(kind: Items, values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Items by their layouts' names; those of one field flat, unknown ones as hex by id."""
+    found: dict[str, Any] = {}
+    for number, item in values.items():
+        if "raw" in item:
+            found[number] = item["raw"].hex()
+            continue
+        layout = kind.kind(int(number.partition("#")[0], 16), item)
+        named = plain(layout, item)
+        chosen = _chosen(layout, item)
+        if len(chosen.fields) > 1:
+            named = {chosen.name: named}
+        elif isinstance(chosen.fields[0].kind, Items):
+            (named,) = named.values()
+        for name, value in named.items():
+            found[_free(name, found)] = value
+    return found
+
+
+def _chosen(kind: Kind, value: Mapping[str, Any]) -> Layout:
+    """The layout whose values these are."""
+    kinds = kind.kinds if isinstance(kind, OneOf) else (kind,)
+    return next(k for k in kinds if isinstance(k, Layout) and k.takes(value))
+
+
+def _free(name: str, found: Mapping[str, Any]) -> str:
+    """The name, or name#2 and so on when it is taken."""
+    free, again = name, 2
+    while free in found:
+        free, again = f"{name}#{again}", again + 1
+    return free
+
+
+def leaf(value: Any) -> Any:
+    match value:
+        case bytes():
+            return value.hex()
+        case datetime():
+            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        case date() | time():
+            return value.isoformat()
+        case Decimal():
+            return str(value)
+    return value

@@ -1,0 +1,193 @@
+"""`python -m gateway decode` as its users run it: tables, JSON and JSON lines, in a process of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway.decode.captured import guess, hex_bytes
+from gateway.decode.lines import Sessions, answer, read
+from gateway.errors import ProtocolError
+from gateway.explain import Capture
+from gateway.protocols.jt808.explain import Jt808Decoder
+from gateway.wire.framing import wrap
+
+POSITION = (
+    "7E020000261234567890120001000000010000000200BA7F0E07E4F11C0028003C00001810151010100104000000640202007D016C7E"
+)
+TAXI = "7E02000023103456789012007D02000000010000000200BA7F0E07E4F11C003C002110152110100104000000640202007D01347E"
+HEARTBEAT = "7E000200001234567890120001897E"
+BROKEN = HEARTBEAT.replace("897E", "887E")
+
+
+def decode(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gateway", "decode", *arguments]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=60)
+
+
+def objects(*lines: object) -> list[dict]:
+    given = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
+    done = decode("--jsonl", text=given)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_table_tells_field_value_and_unit():
+    done = decode(POSITION)
+    assert done.returncode == 0
+    assert ["31", "00", "3c", "速度", "speed", "6.0", "km/h"] in [line.split() for line in done.stdout.splitlines()]
+    assert "7d 01 = 7d" in done.stdout
+    assert "jt808 (guessed" in done.stdout
+
+
+def test_hex_may_come_from_a_file_or_standard_input(tmp_path: Path):
+    captures = tmp_path / "captures"
+    captures.write_text(f"{HEARTBEAT}\n\n{' '.join(TAXI[i : i + 2] for i in range(0, len(TAXI), 2))}\n")
+    for done in (decode("--json", "--file", str(captures)), decode("--json", text=captures.read_text())):
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [(f["protocol"], f["message"]) for f in found] == [("jt808", "heartbeat"), ("jt905", "position")]
+        assert all(f["guessed"] for f in found)
+
+
+def test_a_refused_frame_is_explained_and_seen_in_the_exit_status():
+    done = decode(BROKEN)
+    assert done.returncode == 1
+    assert "checksum: computed 89, got 88" in done.stdout
+    assert "终端手机号 terminal" in done.stdout
+    assert decode("7E7D03").returncode == 1
+    assert "no hex digit" in decode("7E xy").stdout
+
+
+def test_a_missing_file_is_an_error_of_its_own():
+    done = decode("--file", "/nowhere/at/all")
+    assert done.returncode == 2
+    assert "No such file" in done.stderr
+
+
+def test_a_reader_that_leaves_ends_it_quietly():
+    command = [sys.executable, "-m", "gateway", "decode", "--jsonl"]
+    line = json.dumps({"protocol": "jt808", "hex": POSITION}) + "\n"
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        process.stdin.write(line.encode())
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["error"] is None  # answered before the next line is written
+        process.stdout.close()
+        process.stdin.write(line.encode() * 100)
+        process.stdin.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 0
+
+
+def test_every_line_is_answered_in_order_whatever_it_holds():
+    found = objects(
+        {"session": "a", "protocol": "jt808", "hex": POSITION},
+        "{not json",
+        "",
+        {"protocol": "nmea", "hex": "00"},
+        {"protocol": "jt808", "hex": "7E0"},
+        {"protocol": "jt808"},
+        {"protocol": "jt808", "hex": HEARTBEAT, "text": "x"},
+        {"protocol": "jt808", "hex": 5},
+        [1],
+        {"protocol": "jt808", "hex": BROKEN},
+        {"protocol": "jt808", "hex": HEARTBEAT + POSITION[2:]},
+        {"hex": TAXI},
+    )
+    assert [bool(f["error"]) for f in found] == [False, *[True] * 8, *[False] * 3]
+    assert [len(f["frames"]) for f in found] == [1, *[0] * 8, 1, 2, 1]
+    assert "nmea" in found[3]["error"]
+    assert found[9]["frames"][0]["error"] == "checksum: computed 89, got 88"
+    assert [f["message"] for f in found[10]["frames"]] == ["heartbeat", "position"]
+
+
+def test_a_position_report_has_units_in_its_names():
+    (frame,), (report,), error = objects({"protocol": "jt808", "hex": POSITION})[0].values()
+    assert error is None
+    assert (frame["message_id"], frame["terminal"], frame["serial"], frame["ok"]) == ("0x0200", "123456789012", 1, True)
+    assert frame["fields"]["items"] == {"0x01": {"odometer": 10.0}, "0x02": {"fuel": 12.5}}
+    assert frame["fields"]["time"] == "2018-10-15T10:10:10+08:00"
+    wanted = {
+        "kind": "position", "terminal": "jt808/123456789012", "time": "2018-10-15T02:10:10Z", "lat": 12.222222,
+        "lon": 132.444444, "valid": True, "speed_kmh": 6.0, "course_deg": 0, "altitude_m": 40, "odometer_km": 10.0,
+        "alarms": ["emergency"], "status": {"positioned": True}, "attributes": {},
+    }  # fmt: skip
+    assert {key: report[key] for key in wanted} == wanted
+
+
+@pytest.mark.parametrize("text", [HEARTBEAT[2:], HEARTBEAT[:-2], HEARTBEAT[2:-2], "2424" + HEARTBEAT + "0d0a"])
+def test_delimiters_at_the_ends_may_be_missing_and_a_few_strange_bytes_stand_there(text: str):
+    (frame,) = objects({"protocol": "jt808", "hex": text})[0]["frames"]
+    assert (frame["message"], frame["ok"]) == ("heartbeat", True)
+
+
+def test_texts_and_http_requests_of_json_devices():
+    fix = {"time": "2026-11-25T09:02:03+08:00", "lat": 31.4, "lon": 120.9, "status": {"occupied": True}}
+    location = {"_type": "location", "lat": 31.4, "lon": 120.9, "tst": 1764032523, "vel": 36}
+    post = {"method": "POST", "url": "/pub?u=wang&d=phone", "headers": {}, "body": json.dumps(location)}
+    limited = {"url": "/pub", "headers": {"X-Limit-U": "li", "X-Limit-D": "pad"}, "body": location}
+    found = objects(
+        {"session": "tracker-7", "protocol": "mqtt", "text": json.dumps([fix, fix])},
+        {"session": "s", "protocol": "owntracks", "text": json.dumps(location | {"topic": "owntracks/zhao/car"})},
+        {"protocol": "owntracks", "http": post},
+        {"protocol": "owntracks", "http": limited},
+        {"protocol": "owntracks", "text": '{"_type": "lwt", "tst": 1}'},
+        {"protocol": "mqtt", "text": '{"lat": 91}'},
+    )
+    assert [r["terminal"] for f in found for r in f["reports"]] == [
+        "mqtt/tracker-7", "mqtt/tracker-7", "owntracks/zhao/car", "owntracks/wang/phone", "owntracks/li/pad",
+    ]  # fmt: skip
+    assert found[0]["reports"][0]["time"] == "2026-11-25T01:02:03Z"
+    assert found[0]["reports"][0]["status"] == {"positioned": True, "occupied": True}
+    assert found[2]["reports"][0]["speed_kmh"] == 36
+    assert [f["frames"][0]["ok"] for f in found] == [*[True] * 5, False]
+    assert found[4]["reports"] == []
+
+
+def test_a_line_beyond_the_bound_is_answered_and_the_next_one_taken(tmp_path: Path):
+    path = tmp_path / "lines"
+    path.write_bytes(b"short\n" + b"x" * 50 + b"\nlast")
+    with path.open("rb") as source:
+        assert list(read(source, longest=10)) == [b"short", None, b"last"]
+    assert "longer" in answer(None, Sessions())["error"]
+
+
+def test_only_the_latest_sessions_are_kept():
+    sessions = Sessions(most=2)
+
+    def state(session: str) -> object:
+        from gateway.decode.captured import Line
+
+        return sessions.decoder(Line("jt808", session, Capture(b"")))
+
+    first, second = state("a"), state("b")
+    assert state("a") is first
+    assert state("c") is not first
+    assert state("a") is first
+    assert state("b") is not second
+
+
+def test_the_protocol_is_guessed_from_the_bytes():
+    assert guess(hex_bytes(POSITION))[0] == "jt808"
+    assert guess(hex_bytes(TAXI))[0] == "jt905"
+    assert guess(b'{"_type": "location"}')[0] == "owntracks"
+    assert guess(b'{"lat": 1}')[0] == "mqtt"
+    with pytest.raises(ProtocolError, match="'g' at digit 4"):
+        hex_bytes("0x7e 02 g0")
+
+
+def test_every_byte_of_every_real_frame_is_explained_once(shared: Path):
+    lines = (shared / "vectors" / "jtt.jsonl").read_text("utf-8").splitlines()
+    frames = [bytes.fromhex(v["hex"]) for v in map(json.loads, lines) if v["hex"].startswith("7E")]
+    frames += [b"~" + wrap(b"x" * n)[1:] for n in (1, 12, 13)] + [b"~", b"~~", b"~\x7d\x03~", b"~\1\x7e\2"]
+    explained = 0
+    for raw in frames:
+        for one in Jt808Decoder().decode(Capture(raw), explain=True):
+            covered = [i for span in one.spans for i in range(span.start, span.end)]
+            assert covered == list(range(len(one.raw))), raw.hex()
+            explained += 1
+    assert explained > 200
