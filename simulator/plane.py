@@ -44,3 +44,27 @@ class Plane:
 def course(direction: complex) -> float:
     """A direction -> degrees from north, clockwise, 0 <= course < 360."""
     return math.degrees(math.atan2(direction.real, direction.imag)) % 360.0
+
+
+def length(points: Points) -> float:
+    """Of a polyline, in metres."""
+    return float(np.abs(np.diff(points)).sum())
+
+
+def stations(points: Points) -> NDArray[np.float64]:
+    """How far along a polyline each of its points lies, in metres: shape (n,) -> (n,)."""
+    return np.concatenate(([0.0], np.cumsum(np.abs(np.diff(points)))))
+
+
+def at(points: Points, distance: float) -> complex:
+    """The point `distance` metres along a polyline."""
+    along = stations(points)
+    return complex(np.interp(distance, along, points.real), np.interp(distance, along, points.imag))
+
+
+def along(points: Points, near: complex) -> float:
+    """How far along a polyline its point nearest to `near` lies, in metres."""
+    start, step = points[:-1], np.diff(points)
+    t = np.clip(((near - start) * step.conj()).real / np.abs(step) ** 2, 0, 1)
+    best = int(np.abs(start + t * step - near).argmin())
+    return float(np.abs(step[:best]).sum() + t[best] * abs(step[best]))

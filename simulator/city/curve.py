@@ -1,4 +1,4 @@
-"""Plane curves as arrays of complex metres: smoothing, offsets, clipping, crossings."""
+"""Plane curves as arrays of complex metres: smoothing, offsets, clipping, thinning."""
 
 from __future__ import annotations
 
@@ -13,10 +13,6 @@ from simulator.plane import Points
 
 def cross(a: complex, b: complex) -> float:
     return a.real * b.imag - a.imag * b.real
-
-
-def length(points: Points) -> float:
-    return float(np.abs(np.diff(points)).sum())
 
 
 def area(points: Sequence[complex] | Points) -> float:
@@ -64,20 +60,6 @@ def extended(points: Points, by: float) -> Points:
     first, last = points[0] - points[1], points[-1] - points[-2]
     head, tail = points[0] + by * first / abs(first), points[-1] + by * last / abs(last)
     return np.concatenate(([head], points, [tail]))
-
-
-def at(points: Points, distance: float) -> complex:
-    """The point `distance` metres along the curve."""
-    along = np.concatenate(([0.0], np.cumsum(np.abs(np.diff(points)))))
-    return complex(np.interp(distance, along, points.real), np.interp(distance, along, points.imag))
-
-
-def along(points: Points, near: complex) -> float:
-    """How far along the curve its point nearest to `near` lies, in metres."""
-    start, step = points[:-1], np.diff(points)
-    t = np.clip(((near - start) * step.conj()).real / np.abs(step) ** 2, 0, 1)
-    best = int(np.abs(start + t * step - near).argmin())
-    return float(np.abs(step[:best]).sum() + t[best] * abs(step[best]))
 
 
 def clip(points: Points, west: float, south: float, east: float, north: float) -> list[Points]:

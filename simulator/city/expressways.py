@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from simulator.city.curve import along, at, length, offset
+from simulator.city.curve import offset
 from simulator.city.lines import around, clipped
 from simulator.city.plan import CityPlan, Motorway
 from simulator.city.streets import RANKS, Network, Road, Street
-from simulator.plane import Points
+from simulator.plane import Points, along, at, length
 
 MOTORWAY_MEDIAN_M = 26.0
 RING_HIGH_MEDIAN_M = 28.0

@@ -8,14 +8,14 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
-from simulator.city.curve import along, at, offset
+from simulator.city.curve import offset
 from simulator.city.density import URBAN, Density
 from simulator.city.faces import Chain
 from simulator.city.lines import clipped
 from simulator.city.names import Names
 from simulator.city.plan import CityPlan, Railway, Water
 from simulator.gazetteer import Place
-from simulator.plane import Points
+from simulator.plane import Points, along, at
 
 Tags = dict[str, str]
 PARK_SHARE = 0.035

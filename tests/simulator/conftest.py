@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator.city.generate import generate
+from simulator.city.generate import CITY_FILE, generate
+from simulator.roads.route import Roads
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +14,8 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("city")
     generate(directory)
     return directory
+
+
+@pytest.fixture(scope="session")
+def roads(city: Path) -> Roads:
+    return Roads.load(city / CITY_FILE)

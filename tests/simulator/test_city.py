@@ -7,9 +7,9 @@ from pathlib import Path
 import osmium
 import pytest
 
-from simulator.city.curve import along, at
 from simulator.city.generate import CITY_FILE, PLACES_FILE, generate
 from simulator.city.plan import load_plan
+from simulator.plane import along, at
 
 Way = tuple[dict[str, str], list[int]]
 
