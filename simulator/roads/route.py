@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
-from simulator.plane import Points, at, stations
+from simulator.plane import Points, at, course, stations
 from simulator.roads.graph import Edge, RoadGraph, build
 from simulator.roads.read import RoadsError, read
 
@@ -43,21 +44,33 @@ class Roads:
         """Roads of an `.osm.pbf`. Raises RoadsError."""
         return cls(build(read(path)))
 
-    def nearest(self, lat: float, lon: float) -> Spot:
-        """The spot on the network nearest to a place, to within half a probe (7.5 m)."""
-        point = self.plane.point(lat, lon)
+    def nearest(self, point: complex) -> Spot:
+        """The spot on the network nearest to a point of the plane, to within half a probe (7.5 m)."""
         _, index = self._tree.query((point.real, point.imag))
         return self._probe_spots[int(index)]
 
-    def distance(self, lat: float, lon: float) -> float:
-        """Metres from a place to the network, to within half a probe."""
-        point = self.plane.point(lat, lon)
+    def distance(self, point: complex) -> float:
+        """Metres from a point of the plane to the network, to within half a probe."""
         gap, _ = self._tree.query((point.real, point.imag))
         return float(gap)
 
     def point(self, spot: Spot) -> complex:
         """Where a spot lies on the plane."""
         return at(self.edges[spot.edge].shape, spot.along)
+
+    def course(self, spot: Spot) -> float:
+        """Heading of a car at a spot, degrees from north."""
+        edge = self.edges[spot.edge]
+        k = min(len(edge.shape) - 2, max(0, int(np.searchsorted(stations(edge.shape), spot.along, "right")) - 1))
+        return course(complex(edge.shape[k + 1] - edge.shape[k]))
+
+    def on_path(self, path: Sequence[int], along: float) -> Spot:
+        """The spot so many metres along a path, counted from the start of its first edge; at most its end."""
+        for number in path[:-1]:
+            if along <= self.edges[number].length:
+                return Spot(number, along)
+            along -= self.edges[number].length
+        return Spot(path[-1], min(along, self.edges[path[-1]].length))
 
     def route(self, start: Spot, goal: Spot) -> list[int]:
         """Edges of the quickest way, the start's first and the goal's last.
@@ -88,12 +101,12 @@ def _path(before: NDArray[np.int32], start: int, goal: int) -> list[int]:
 
 
 def _probes(edges: Sequence[Edge]) -> tuple[Points, list[Spot]]:
-    """A spot every 15 m along every edge."""
+    """Spots along every edge, at most 15 m apart."""
     points: list[complex] = []
     spots: list[Spot] = []
     for number, edge in enumerate(edges):
         along = stations(edge.shape)
-        count = max(1, round(edge.length / PROBE_M))
+        count = math.ceil(edge.length / PROBE_M)
         middles = (np.arange(count) + 0.5) * edge.length / count
         points += (
             np.interp(middles, along, edge.shape.real) + 1j * np.interp(middles, along, edge.shape.imag)

@@ -49,7 +49,7 @@ def test_no_turn_breaks_a_restriction(extract: Extract, roads: Roads):
 
 def test_every_well_known_place_has_a_road_at_its_door(city: Path, roads: Roads):
     places = parse((city / PLACES_FILE).read_text("utf-8"))
-    gaps = {place.name: roads.distance(place.lat, place.lon) for place in places}
+    gaps = {place.name: roads.distance(roads.plane.point(place.lat, place.lon)) for place in places}
     assert len(gaps) > 300
     assert {name: gap for name, gap in gaps.items() if gap > 250} == {}
 
@@ -73,7 +73,7 @@ def test_a_goal_behind_on_the_same_edge_is_reached_by_going_around(roads: Roads)
 def test_the_nearest_spot_is_near(roads: Roads):
     for number in range(0, len(roads.edges), 997):
         point = roads.point(Spot(number, roads.edges[number].length / 3))
-        spot = roads.nearest(*roads.plane.degrees(point))
+        spot = roads.nearest(point)
         assert abs(roads.point(spot) - point) < 8.0
 
 
