@@ -32,7 +32,9 @@ def body_of(position: Position) -> bytes:
             "altitude_m": position.altitude,
             "odometer_km": None if position.odometer is None else round(position.odometer / 1000, 1),
             "satellites": position.satellites,
+            "valid": Status.POSITIONED in position.status,
             "status": dict.fromkeys(names(position.status & ~Status.POSITIONED), True),
+            "alarms": names(position.alarms),
         }
     )
 
