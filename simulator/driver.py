@@ -19,7 +19,7 @@ from datetime import datetime, time, timedelta
 
 import numpy as np
 
-from gateway.wire.kinds import CHINA
+from gateway.wire.clocks import CHINA
 from simulator.demand import Demand
 from simulator.journey import Journey, plan
 from simulator.roads.route import Roads, Spot

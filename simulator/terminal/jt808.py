@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from gateway.framed import OK, UNSUPPORTED
 from gateway.protocols.jt808.header import build, parse
 from gateway.protocols.jt808.messages import body_layout, encode_body
-from gateway.protocols.jt808.position import ALARM_BITS, POSITION, STATUS_BITS
+from gateway.protocols.jt808.position import ALARM_BITS, STATUS_BITS
 from gateway.report import Position, Status
 from gateway.wire.kinds import U16
 from gateway.wire.message import Header
@@ -46,7 +46,7 @@ class Jt808Terminal(FramedTerminal):
         return build(message_id, self.number, serial, body, self.version)
 
     def body(self, position: Position) -> bytes:
-        return POSITION.write(fields_of(position))
+        return encode_body(0x0200, fields_of(position), self.version)
 
     def batch(self, bodies: Sequence[bytes]) -> bytes:
         """Type 1: stored while there was no connection."""

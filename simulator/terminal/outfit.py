@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from gateway.protocols.jt808 import translate as translate808
-from gateway.protocols.jt808.position import POSITION as POSITION808
+from gateway.protocols.jt808.messages import body_layout
 from gateway.protocols.jt905 import translate as translate905
 from gateway.protocols.jt905.position import POSITION as POSITION905
 from gateway.protocols.mqtt import translate as translate_mqtt
@@ -105,7 +105,9 @@ def reader(cab: Cab) -> Reader:
     key = cab.key
     match cab.protocol:
         case "jt808":
-            return lambda body: translate808.position(key, POSITION808.decode(body), cab.version, body)
+            return lambda body: translate808.position(
+                key, body_layout(0x0200, cab.version, body)[1].decode(body), cab.version, body
+            )
         case "jt905":
             return lambda body: translate905.position(key, POSITION905.decode(body), body)
         case _:

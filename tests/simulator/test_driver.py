@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.wire.kinds import CHINA
+from gateway.wire.clocks import CHINA
 from simulator.city.generate import PLACES_FILE
 from simulator.demand import WEIGHTS, Demand
 from simulator.driver import Driver, Duty

@@ -53,7 +53,7 @@ def same(read: Position, sent: Position, degrees: float, course: float) -> None:
 
 @given(positions)
 def test_jt808_bodies_are_read_as_meant(sent: Position):
-    read = reader(CAB808)(jt808.POSITION.write(jt808.fields_of(sent)))
+    read = reader(CAB808)(jt808.encode_body(0x0200, jt808.fields_of(sent), 2013))
     same(read, sent, 6e-7, 0.5)
     assert read.alarms == sent.alarms
     assert (read.satellites, read.signal) == (sent.satellites, sent.signal)
@@ -77,7 +77,7 @@ def test_json_bodies_are_read_as_meant(sent: Position):
 @given(positions)
 def test_a_position_without_a_fix_says_so(sent: Position):
     lost = Position(terminal="x/1", time=sent.time, lat=sent.lat, lon=sent.lon, status=Status.ACC_ON, valid=False)
-    assert not reader(CAB808)(jt808.POSITION.write(jt808.fields_of(lost))).valid
+    assert not reader(CAB808)(jt808.encode_body(0x0200, jt808.fields_of(lost), 2013)).valid
     assert not reader(CAB905)(jt905.POSITION.write(jt905.fields_of(lost))).valid
     assert not reader(CAB_MQTT)(mqtt.body_of(lost)).valid
 
