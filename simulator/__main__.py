@@ -19,6 +19,7 @@ import uvloop
 from simulator import fleet, gazetteer, replay, scenario
 from simulator.city.generate import CITY_FILE, PLACES_FILE, SEED, generate
 from simulator.demand import Demand
+from simulator.demo import Demo, DemoError
 from simulator.gazetteer import GazetteerError
 from simulator.replay import Trace, TraceError
 from simulator.roads.read import RoadsError
@@ -32,7 +33,7 @@ from simulator.terminal.outfit import Outfitter
 from simulator.terminal.reach import Reach
 
 log = structlog.get_logger()
-MISTAKES = (GazetteerError, RoadsError, ScenarioError, StateError, TraceError, OSError)
+MISTAKES = (DemoError, GazetteerError, RoadsError, ScenarioError, StateError, TraceError, OSError)
 """What a user may have got wrong: told in one line, without a traceback."""
 Address = tuple[str, int]
 
@@ -67,7 +68,32 @@ def _parser() -> argparse.ArgumentParser:
     _roll_arguments(commands.add_parser("roll", help="list the taxis of a scenario as a roll for the gateway"))
     _drive_arguments(commands.add_parser("drive", help="drive a scenario's taxis until Ctrl-C"))
     _replay_arguments(commands.add_parser("replay", help="send recorded traces (cabspotting format)"))
+    _demo_arguments(commands.add_parser("demo", help="the whole bureau and its city on this machine"))
     return parser
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Starts database, bus, gateway, tracking, dispatch, dashboard and a city; Ctrl-C stops it all."
+    parser.add_argument("--var", type=Path, default=Path("var"), metavar="DIR", help="where everything is kept")
+    parser.add_argument("--scenario", default="kunshan", help="name or file (default %(default)s)")
+    parser.add_argument(
+        "--database", default="embedded", help="embedded, timescale (from Debian's packages, as root), or a URL"
+    )
+    parser.add_argument("--region", default="china", help="where fixes are plausible: china, world or a box")
+    parser.set_defaults(run=_demo)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    demo = Demo(arguments.var.resolve(), arguments.scenario, arguments.database, arguments.region)
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await demo.run(stop)
+
+    asyncio.run(run())
+    return 0
 
 
 def _city_arguments(parser: argparse.ArgumentParser) -> None:
