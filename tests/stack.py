@@ -137,6 +137,48 @@ def writer(var: Path, database_url: str, **settings: str) -> Iterator[Running]:
         yield process
 
 
+@dataclass
+class Console:
+    """The console's process and the account that may log in to it."""
+
+    running: Running
+    port: int
+    user: str
+    password: str
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def console(var: Path, database_url: str, **settings: str) -> Iterator[Console]:
+    """`python -m dashboard serve` with an administrator; `settings` are TAXIHUB_ variables in lower case."""
+    env = {"VAR": str(var), "DATABASE_URL": database_url, "BUS_URL": "", "DASHBOARD_PORT": "0"}
+    env = {f"TAXIHUB_{key.upper()}": value for key, value in (env | settings).items()}
+    account(env, "create", "admin")
+    state = var / "dashboard" / "listening.json"
+    state.unlink(missing_ok=True)
+    with running("dashboard", [sys.executable, "-m", "dashboard", "serve"], var, env) as process:
+
+        def port() -> int | None:
+            assert process.process.poll() is None, process.said()
+            return int(json.loads(state.read_text())["port"]) if state.exists() else None
+
+        yield Console(process, eventually(port, "the console listens"), "admin", PASSWORD)
+
+
+PASSWORD = "correct horse battery staple"
+
+
+def account(env: Mapping[str, str], *command: str, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
+    """`python -m dashboard admin ...` with the password on standard input."""
+    return subprocess.run(
+        [sys.executable, "-m", "dashboard", "admin", *command], cwd=ROOT, input=password + "\n", text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **env}, capture_output=True, timeout=PATIENCE_S,
+    )  # fmt: skip
+
+
 def enrol(var: Path, rows: Sequence[str]) -> None:
     """`python -m gateway roll import` of lines "terminal,protocol,plate,vehicle_class,company"."""
     var.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import structlog
 
-from tracking.errors import DatabaseUnfit
+from tracking.errors import DatabaseAway, DatabaseUnfit
 from tracking.series import Series, detect
 
 log = structlog.get_logger()
@@ -65,9 +65,13 @@ def check(connection: psycopg.Connection[Any]) -> None:
 
 
 def migrate(url: str) -> int:
-    """Apply what is missing; returns how many were applied. Raises DatabaseUnfit, psycopg.Error."""
+    """Apply what is missing; returns how many were applied. Raises DatabaseUnfit, DatabaseAway, psycopg.Error."""
     applied = 0
-    with psycopg.connect(url, autocommit=True) as connection:
+    try:
+        session = psycopg.connect(url, autocommit=True)
+    except psycopg.OperationalError as error:
+        raise DatabaseAway(f"the database is away: {error}") from error
+    with session as connection:
         check(connection)
         connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         connection.execute(

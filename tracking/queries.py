@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, LiteralString
@@ -10,11 +11,13 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
 from gateway.report import BAD, Alarm, Flag, Status
-from tracking.vehicle import Fix, LastState, Route, Vehicle
+from tracking.vehicle import Day, Fix, LastState, Route, Vehicle
 
 Connection = AsyncConnection[Any]
 MOST_FIXES = 100_000
 """Fixes in one route: a week at one a second and more than a month at the usual interval."""
+SLICE_ROWS = 500
+"""Rows turned into objects before other tasks may run: a long route must not hold up the live map."""
 
 VEHICLES: LiteralString = """
 SELECT vehicle.id, plate, vehicle_class, coalesce(company.name, '') AS company, terminal.key AS terminal,
@@ -57,6 +60,18 @@ async def vehicle_ids(db: Connection) -> dict[str, int]:
     return dict(await cursor.fetchall())
 
 
+async def fleet_version(db: Connection) -> str:
+    """A digest that changes when a vehicle, its company or the terminals in it change; cheap enough to ask often."""
+    cursor = await db.execute(
+        "SELECT md5(coalesce(string_agg(md5(concat_ws('|', vehicle.id, plate, vehicle_class, company.name,"
+        " fitting.terminal_id)), '' ORDER BY vehicle.id, fitting.terminal_id), ''))"
+        " FROM vehicle LEFT JOIN company ON company.id = vehicle.company_id"
+        " LEFT JOIN fitting ON fitting.vehicle_id = vehicle.id AND fitting.until = 'infinity'"
+    )
+    row = await cursor.fetchone()
+    return str(row[0]) if row else ""
+
+
 async def route(
     db: Connection, vehicle_id: int, start: datetime, end: datetime, *, flagged: bool = False, most: int = MOST_FIXES
 ) -> Route:
@@ -64,14 +79,30 @@ async def route(
 
     Implausible ones only with `flagged`; their `flags` say why.
     """
+    fixes: list[Fix] = []
+    async with db.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            "SELECT time, received, lat, lon, speed, course, altitude, odometer, alarms, status, flags, satellites,"
+            " attributes FROM fix WHERE vehicle_id = %(vehicle)s AND time >= %(start)s AND time < %(end)s"
+            " AND (%(flagged)s OR flags & %(bad)s = 0) ORDER BY time, received LIMIT %(most)s + 1",
+            {"vehicle": vehicle_id, "start": start, "end": end, "flagged": flagged, "bad": int(BAD), "most": most},
+        )
+        while rows := await cursor.fetchmany(SLICE_ROWS):
+            fixes.extend(map(_fix, rows))
+            await asyncio.sleep(0)
+    return Route(vehicle_id, start, end, fixes[:most], len(fixes) > most)
+
+
+async def days(db: Connection, vehicle_id: int, zone: str, *, since: datetime) -> Sequence[Day]:
+    """Days of a time zone ("Asia/Shanghai") on which a vehicle has plausible fixes from `since` on, newest first."""
     rows = await _rows(
         db,
-        "SELECT time, received, lat, lon, speed, course, altitude, odometer, alarms, status, flags, satellites,"
-        " attributes FROM fix WHERE vehicle_id = %(vehicle)s AND time >= %(start)s AND time < %(end)s"
-        " AND (%(flagged)s OR flags & %(bad)s = 0) ORDER BY time, received LIMIT %(most)s + 1",
-        {"vehicle": vehicle_id, "start": start, "end": end, "flagged": flagged, "bad": int(BAD), "most": most},
+        "SELECT (time AT TIME ZONE %(zone)s)::date AS day, count(*) AS fixes, min(time) AS first, max(time) AS last"
+        " FROM fix WHERE vehicle_id = %(vehicle)s AND time >= %(since)s AND flags & %(bad)s = 0"
+        " GROUP BY 1 ORDER BY 1 DESC",
+        {"vehicle": vehicle_id, "zone": zone, "since": since, "bad": int(BAD)},
     )
-    return Route(vehicle_id, start, end, [_fix(row) for row in rows[:most]], len(rows) > most)
+    return [Day(r["day"], r["fixes"], r["first"].astimezone(UTC), r["last"].astimezone(UTC)) for r in rows]
 
 
 async def span(db: Connection, vehicle_id: int) -> tuple[datetime, datetime] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from gateway.report import Alarm, Flag, Status
@@ -123,3 +123,13 @@ class Route:
     end: datetime
     fixes: Sequence[Fix]
     truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of some time zone on which a vehicle has fixes, and the times of its first and last one."""
+
+    day: date
+    fixes: int
+    first: datetime
+    last: datetime
