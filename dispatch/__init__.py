@@ -1,1 +1,1 @@
-"""Dispatch: bookings and the H3-indexed matcher."""
+"""dispatch: the live supply of taxis; bookings and the matcher will live here."""

@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+import structlog
 import uvloop
 
 from gateway import decode, document
@@ -82,6 +83,7 @@ def show_roll(settings: Settings) -> int:
 
 
 def main() -> int:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     parser = argparse.ArgumentParser(prog="python -m gateway", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="take terminals' connections; settings are TAXIHUB_... variables")

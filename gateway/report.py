@@ -166,8 +166,13 @@ _HEAD = struct.Struct("<4sII")
 _MAGIC = b"TXF1"
 
 
+HEX_NUMBERED = {"jt808", "jt905"}
+"""Protocols whose numbers are BCD, in which some makers put the letters A-F."""
+
+
 def terminal_key(protocol: str, number: str) -> str:
     """ "jt808", "013812345678" -> "jt808/13812345678"."""
+    number = number.lower() if protocol in HEX_NUMBERED else number
     return f"{protocol}/{number.strip().lstrip('0') or '0'}"
 
 
@@ -264,6 +269,17 @@ class FixBatch:
             rows = self.rows[start : start + most].copy()
             named, rows["terminal"] = np.unique(rows["terminal"], return_inverse=True)
             yield FixBatch([self.terminals[i] for i in named], rows, self.attributes[start : start + most])
+
+    def newest(self, by: str = "time", without: Flag = BAD | Flag.BACKFILL) -> NDArray[np.intp]:
+        """Indices of each terminal's newest fix among those that have none of these flags.
+
+        The default is what a last state follows: the newest believable fix that came live.
+        """
+        chosen = np.flatnonzero((self.rows["flags"] & np.uint16(without)) == 0)
+        order = chosen[np.lexsort((self.rows[by][chosen], self.rows["terminal"][chosen]))]
+        last_of_terminal = np.diff(self.rows["terminal"][order].astype(np.int64), append=-1) != 0
+        newest: NDArray[np.intp] = order[last_of_terminal]
+        return newest
 
     @classmethod
     def concat(cls, batches: Iterable[FixBatch]) -> FixBatch:

@@ -43,7 +43,8 @@ class Held:
     terminal   key of the terminal that sent it
     raw        the frame as it came
     bodies     basic bodies in it, one per fix
-    translate  reads bodies of this kind; frames with the same translator are decoded together
+    translate  reads bodies of this kind; frames with the same translator are decoded together.
+               None: nobody reads this message yet, so the frame is kept as it is
     backfill   the terminal had stored these before
     token      what the session needs to answer
     """
@@ -51,7 +52,7 @@ class Held:
     terminal: str
     raw: bytes
     bodies: Sequence[bytes]
-    translate: Translator
+    translate: Translator | None
     backfill: bool
     token: Any
 

@@ -1,8 +1,14 @@
-"""What every test may use: the shared folder beside the project, where it exists."""
+"""What every test may use: the shared folder beside the project, and an empty database of either kind."""
 
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+
+from tracking import embedded, timescale
+from tracking.migrate import migrate
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -13,3 +19,52 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no {SHARED.name} folder beside the project: real packets and traces are not tested")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The embedded PostgreSQL, one for the whole run."""
+    return embedded.start(tmp_path_factory.mktemp("database") / "postgres")
+
+
+def fresh_database(server_url: str) -> Iterator[str]:
+    """A database of its own name on a server, in this version's schema, dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    create = f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(create)
+    url = server_url.replace(f"/{embedded.NAME}?", f"/{name}?", 1)
+    migrate(url)
+    yield url
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def timescale_url() -> Iterator[str]:
+    """TimescaleDB from Debian's packages, one for the whole run; skips loudly where it cannot run."""
+    if reason := timescale.why_not():
+        pytest.skip(reason)
+    timescale.install()
+    name = f"tests {uuid.uuid4().hex}"
+    with timescale.server(name) as url:
+        yield url
+    timescale.remove(name)
+
+
+@pytest.fixture
+def database(postgres_url: str) -> Iterator[str]:
+    """URL of an empty database in this version's schema."""
+    yield from fresh_database(postgres_url)
+
+
+@pytest.fixture(scope="module")
+def module_database(postgres_url: str) -> Iterator[str]:
+    """`database` for a whole file."""
+    yield from fresh_database(postgres_url)
+
+
+@pytest.fixture(params=["postgres_url", pytest.param("timescale_url", marks=pytest.mark.timescale)])
+def either_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The same on both kinds: native partitions and TimescaleDB."""
+    yield from fresh_database(request.getfixturevalue(request.param))

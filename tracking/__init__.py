@@ -1,1 +1,1 @@
-"""Tracking: history, vehicles, users and journal, in TimescaleDB or plain PostgreSQL."""
+"""tracking: history, vehicles and people. Reads the gateway's spool, writes PostgreSQL or TimescaleDB."""

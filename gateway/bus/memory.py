@@ -19,6 +19,10 @@ class MemoryBus:
         self._listeners: list[tuple[str, asyncio.Queue[Message]]] = []
         self.dropped = 0
 
+    @property
+    def connected(self) -> bool:
+        return True
+
     async def publish(self, subject: str, payload: bytes) -> None:
         self._deliver(Message(subject, payload))
 

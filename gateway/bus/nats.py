@@ -27,6 +27,10 @@ class NatsBus:
         self._away = False
         self.dropped = 0
 
+    @property
+    def connected(self) -> bool:
+        return self._client.is_connected
+
     async def run(self) -> None:
         """Keep the connection until cancelled."""
         try:

@@ -27,6 +27,10 @@ class Message:
 
 
 class Bus(Protocol):
+    @property
+    def connected(self) -> bool:
+        """Whether messages can be sent and arrive at this moment."""
+
     async def publish(self, subject: str, payload: bytes) -> None:
         """Send to whoever listens. Never blocks on a slow listener; lost while the bus is away."""
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import operator
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
+from gateway.errors import SpoolError
 from gateway.report import FIX, FixBatch, Flag
 from gateway.server.plausible import Region, judge
 from gateway.session import Columns, Held, Translator
 from gateway.spool import Entry
 from gateway.spool.log import pack_frames
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +32,54 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What became of the held frames of one tick. `ok[i]`: at least one fix of frame i could be read."""
+    """What became of the held frames of one tick.
 
-    entry: Entry
+    ok  shape (frames,): at least one fix of the frame could be read, or it is kept as it is
+    """
+
+    entries: list[Entry]
     fixes: FixBatch
     ok: list[bool]
     counts: Counter[str]
 
 
 def decode(held: Sequence[Held], received_us: int, judge_by: Judge) -> Tick:
-    """Decode all bodies, grouped by how they are to be read."""
+    """Decode all bodies. A frame on which a decoder of ours fails is kept as it is, for a later repair."""
+    try:
+        return _decode(held, received_us, judge_by)
+    except Exception as defect:  # a decoder must not raise: whatever this is, it must cost one frame only
+        kept = [_kept(one) if _breaks(one, judge_by) else one for one in held]
+        log.exception("a decoder failed", frames=[h.raw.hex() for h, k in zip(held, kept, strict=True) if h is not k])
+        if all(map(operator.is_, held, kept)):
+            raise SpoolError("frames can be decoded alone but not together") from defect
+        tick = _decode(kept, received_us, judge_by)
+        tick.counts["decoder_failed"] += sum(h is not k for h, k in zip(held, kept, strict=True))
+        return tick
+
+
+def _kept(one: Held) -> Held:
+    return replace(one, bodies=(), translate=None)
+
+
+def _breaks(one: Held, judge_by: Judge) -> bool:
+    try:
+        _decode([one], 0, judge_by)
+    except Exception:
+        return True
+    return False
+
+
+def _decode(held: Sequence[Held], received_us: int, judge_by: Judge) -> Tick:
+    """Bodies grouped by how they are to be read."""
     counts: Counter[str] = Counter()
-    ok = [False] * len(held)
+    ok = [one.translate is None for one in held]
     terminals: dict[str, int] = {}
     parts: list[tuple[NDArray[np.void], Sequence[bytes]]] = []
     for translate, frames in _grouped(held).items():
         columns, owner = _read(translate, [held[i] for i in frames], frames, counts)
         rows = columns.rows
         rows["frame"] = owner
-        names = [terminals.setdefault(held[i].terminal, len(terminals)) for i in owner]
-        rows["terminal"] = names
+        rows["terminal"] = [terminals.setdefault(held[i].terminal, len(terminals)) for i in owner]
         rows["received"] = received_us
         rows["flags"] = judge(rows, judge_by.region, judge_by.ahead_us)
         late = np.array([held[i].backfill for i in owner], bool)
@@ -57,14 +91,23 @@ def decode(held: Sequence[Held], received_us: int, judge_by: Judge) -> Tick:
     batch = FixBatch(list(terminals), rows, [a for p in parts for a in p[1]])
     counts["fixes"] += len(rows)
     counts["flagged"] += int((rows["flags"] & np.uint16(~Flag.BACKFILL & 0xFFFF) != 0).sum())
-    raw = pack_frames([h.raw for h in held])
-    return Tick(Entry("fix", received_us, batch.to_bytes(), raw), batch, ok, counts)
+    return Tick(_entries(held, batch, received_us), batch, ok, counts)
+
+
+def _entries(held: Sequence[Held], batch: FixBatch, received_us: int) -> list[Entry]:
+    """All frames as evidence beside their fixes, and once more by themselves those that nobody reads yet."""
+    unread = [{"terminal": one.terminal, "frame": one.raw.hex()} for one in held if one.translate is None]
+    entries = [Entry("unread", received_us, json.dumps(unread).encode())] if unread else []
+    if len(unread) < len(held):
+        entries.append(Entry("fix", received_us, batch.to_bytes(), pack_frames([one.raw for one in held])))
+    return entries
 
 
 def _grouped(held: Sequence[Held]) -> dict[Translator, list[int]]:
     groups: dict[Translator, list[int]] = {}
     for i, one in enumerate(held):
-        groups.setdefault(one.translate, []).append(i)
+        if one.translate is not None:
+            groups.setdefault(one.translate, []).append(i)
     return groups
 
 

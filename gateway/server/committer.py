@@ -133,9 +133,8 @@ class Committer:
     def _write(self, held: list[Held], notices: list[Entry], now_us: int) -> Tick | None:
         """In the spool's thread. None when the spool is full."""
         tick = decode(held, now_us, self.judge)
-        entries = [*notices, tick.entry] if held else notices
         try:
-            self.spool.append(entries)
+            self.spool.append([*notices, *tick.entries])
         except SpoolFull:
             self.spool.trim(now_us)
             return None

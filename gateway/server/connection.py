@@ -6,8 +6,12 @@ import asyncio
 import time
 from typing import cast
 
+import structlog
+
 from gateway.server.hub import Hub
 from gateway.session import Held, Session
+
+log = structlog.get_logger()
 
 
 class Connection(asyncio.Protocol):
@@ -32,7 +36,13 @@ class Connection(asyncio.Protocol):
         if session is None or transport is None:
             return
         known = session.terminal
-        held = session.receive(data, time.monotonic())
+        try:
+            held = session.receive(data, time.monotonic())
+        except Exception:  # a session must not raise: whatever this is, it must cost this connection only
+            log.exception("a session failed", port=self.port, terminal=known, data=data[:256].hex())
+            self.hub.counts[f"{self.port}.session_failed"] += 1
+            transport.abort()
+            return
         if session.terminal != known:
             self.hub.identified(self, known)
         if held:

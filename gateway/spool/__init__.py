@@ -3,10 +3,12 @@
 An append-only log in SQLite (WAL, `synchronous=FULL`), one row per batch. The gateway is its only
 writer (`Spool`); tracking's writer reads it from another process (`SpoolReader`) and leaves word of
 how far it got, so that the gateway may trim. Entry kinds: "fix" (columns are a `FixBatch`, raw its
-frames) and "terminal" (columns are JSON of one `Enrolment`).
+frames), "terminal" (columns are JSON of one `Enrolment`) and "unread" (JSON list of {terminal, frame}:
+messages that were acknowledged though nothing reads them yet).
 """
 
+from gateway.errors import SpoolError
 from gateway.spool.log import Entry, Spool, SpoolFull
 from gateway.spool.reader import SpoolReader
 
-__all__ = ["Entry", "Spool", "SpoolFull", "SpoolReader"]
+__all__ = ["Entry", "Spool", "SpoolError", "SpoolFull", "SpoolReader"]

@@ -48,7 +48,9 @@ class Jt808Session(FramedSession):
 
     def dispatch(self, header: Header, body: bytes, frame: bytes) -> Held | None:
         if self._number and header.terminal != self._number:
-            raise ProtocolError("terminal_mismatch", f"{header.terminal} on the connection of {self._number}")
+            if terminal_key("jt808", header.terminal) != self.terminal:
+                raise ProtocolError("terminal_mismatch", f"{header.terminal} on the connection of {self._number}")
+            self._number = header.terminal  # the other edition's padding
         if not self.terminal and header.message_id not in TAKEN_BEFORE_LOGIN:
             raise ProtocolError("not_logged_in", f"0x{header.message_id:04x}", reply=FAILED)
         if header.package is not None:

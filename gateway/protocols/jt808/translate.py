@@ -40,6 +40,8 @@ LOADS = np.array(
     [0, Status.LOAD_HALF | Status.OCCUPIED, 0, Status.LOAD_FULL | Status.OCCUPIED], np.uint64
 )  # status bits 8-9: 01 is half, 11 is full, 10 is reserved; either load means an occupied taxi
 SOUTH, WEST = 1 << 2, 1 << 3
+BELOW_SEA = 65536 - 1000
+"""The standard's altitude is unsigned; terminals below the sea send two's complement, which never reaches -1,000 m."""
 
 
 def position(
@@ -63,7 +65,7 @@ def position(
         valid=bool(status & 2),
         speed=fields["speed"] / 3.6,
         course=fields["direction"],
-        altitude=fields["altitude"] - 65536 * (fields["altitude"] > 32767),  # below the sea
+        altitude=fields["altitude"] - 65536 * (fields["altitude"] >= BELOW_SEA),
         recorder_speed=columns["recorder_speed"] / 3.6 if "recorder_speed" in columns else None,
         fuel=columns.get("fuel"),
         odometer=round(columns["odometer"] * 1000, 3) if "odometer" in columns else None,
@@ -85,7 +87,8 @@ def _fill(block: NDArray[np.uint8], rows: NDArray[np.void], alarms: BitMap) -> N
     rows["lon"] = np.where(status & WEST, -base["lon"], base["lon"])
     rows["speed"] = base["speed"]
     rows["course"] = base["direction"]
-    rows["altitude"] = base["altitude"].astype("<i2")
+    altitude = base["altitude"].astype("<i4")
+    rows["altitude"] = altitude - 65536 * (altitude >= BELOW_SEA)
     rows["alarms"] = alarms.column(base["alarm"].astype("<u4"))
     rows["status"] = STATUS.column(status) | LOADS[status >> 8 & 3]
 

@@ -54,10 +54,10 @@ class Jt905Session(FramedSession):
         self.counts["identity_changed" if self._number else "identified"] += 1
         self._number, self.terminal = header.terminal, terminal
 
-    def _other(self, header: Header, _body: bytes, raw: bytes) -> None:
-        """Ids that cities add are acknowledged with 0, since 905 defines no "unsupported"."""
+    def _other(self, header: Header, _body: bytes, raw: bytes) -> Held:
+        """905 defines no "unsupported": a message that nobody reads yet is kept, then acknowledged with 0."""
         self.refuse("unknown_message", raw)
-        self.acknowledge(header)
+        return Held(self.terminal, b"~" + raw + b"~", [], None, False, header)
 
     def _position(self, header: Header, body: bytes, raw: bytes) -> Held:
         return self._held(header, [body], raw)

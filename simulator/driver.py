@@ -1,0 +1,201 @@
+"""One taxi and those who drive it: cruise, hail, fare, drop-off, breaks, change of shift.
+
+    CRUISING --hailed--> BOARDING --> OCCUPIED --arrived--> ALIGHTING --> CRUISING
+        |                                                       |
+        +--nobody hails: waits or goes on                       +--meal time--> RESTING --> CRUISING
+        |                                                       |
+        +-------------------07:00, 17:00, at night--------------+--> HOMEBOUND --> HANDOVER --> CRUISING
+
+Time comes in from outside and chance from the generator of each taxi. Every leg begins exactly where
+and when the one before ended, however seldom one looks, so the same seed drives the same day.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+import numpy as np
+
+from gateway.wire.clocks import CHINA
+from simulator.demand import Demand
+from simulator.journey import Journey, plan
+from simulator.roads.route import Roads, Spot
+
+HANDOVERS = (time(7), time(17))
+MEALS = (time(11, 30), time(18, 30))
+NIGHT, MORNING = time(0, 30), time(5, 30)
+RUSH = (7, 8, 17, 18)
+RUSH_PACE = 0.78
+RED_SHARE = 0.5
+TRIES = 6
+SHORTEST_FARE_M = 700.0
+
+
+class Duty(enum.Enum):
+    CRUISING = "cruising"
+    BOARDING = "boarding"
+    OCCUPIED = "occupied"
+    ALIGHTING = "alighting"
+    RESTING = "resting"
+    HOMEBOUND = "homebound"
+    HANDOVER = "handover"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """What the taxi does from `start` to `end`; without a journey it stands at `spot`."""
+
+    duty: Duty
+    start: datetime
+    end: datetime
+    spot: Spot  # where it ends
+    journey: Journey | None
+    hailed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The taxi at a moment: degrees WGS-84, m/s, degrees from north, metres since the odometer's zero."""
+
+    lat: float
+    lon: float
+    speed: float
+    course: float
+    odometer: float
+    duty: Duty
+
+    @property
+    def occupied(self) -> bool:
+        """Whether the meter runs: from boarding to the end of paying."""
+        return self.duty in (Duty.OCCUPIED, Duty.ALIGHTING)
+
+    @property
+    def ignition(self) -> bool:
+        return self.duty not in (Duty.RESTING, Duty.HANDOVER)
+
+    @property
+    def in_service(self) -> bool:
+        return self.duty not in (Duty.HOMEBOUND, Duty.HANDOVER)
+
+
+class Driver:
+    """Roads and demand are shared; the generator is this taxi's own."""
+
+    def __init__(self, roads: Roads, demand: Demand, home: Spot, now: datetime, rng: np.random.Generator) -> None:
+        self._roads, self._demand, self._home, self._rng = roads, demand, home, rng
+        self._pace = rng.uniform(0.74, 0.94)
+        self._late = timedelta(minutes=rng.uniform(-45, 45))
+        self._odometer = rng.uniform(20e6, 380e6)
+        self._sleeps = rng.random() < 0.6
+        self._handover_due = _next(HANDOVERS, now, self._late)
+        self._meal_due = _next(MEALS, now, self._late)
+        self._next: dict[Duty, Callable[[Leg], Leg]] = {
+            Duty.CRUISING: self._after_cruising,
+            Duty.BOARDING: self._carry,
+            Duty.OCCUPIED: lambda leg: self._stand(Duty.ALIGHTING, leg, 15, 60),
+            Duty.ALIGHTING: self._after_fare,
+            Duty.RESTING: self._cruise,
+            Duty.HOMEBOUND: self._hand_over,
+            Duty.HANDOVER: self._cruise,
+        }
+        self.leg = self._cruise(Leg(Duty.HANDOVER, now, now, home, None))
+
+    def advance(self, now: datetime) -> None:
+        """Live on until `now`."""
+        while self.leg.end <= now:
+            if self.leg.journey:
+                self._odometer += self.leg.journey.length
+            self.leg = self._next[self.leg.duty](self.leg)
+
+    def read(self, now: datetime) -> Reading:
+        """The taxi at `now`, which must not lie before the last `advance`."""
+        self.advance(now)
+        leg, plane = self.leg, self._roads.plane
+        if leg.journey is None:
+            lat, lon = plane.degrees(self._roads.point(leg.spot))
+            return Reading(lat, lon, 0.0, self._roads.course(leg.spot), self._odometer, leg.duty)
+        motion = leg.journey.at((now - leg.start).total_seconds())
+        lat, lon = plane.degrees(motion.point)
+        return Reading(lat, lon, motion.speed, motion.course, self._odometer + motion.driven, leg.duty)
+
+    # what comes after what
+
+    def _after_cruising(self, leg: Leg) -> Leg:
+        if leg.hailed:
+            return self._stand(Duty.BOARDING, leg, 8, 35)
+        if self._is_over(leg.end):
+            return self._go(Duty.HOMEBOUND, leg, self._home)
+        if leg.journey is not None and self._rng.random() < 0.35:
+            return self._wait_at_kerb(leg)
+        return self._cruise(leg)
+
+    def _after_fare(self, leg: Leg) -> Leg:
+        if self._is_over(leg.end):
+            return self._go(Duty.HOMEBOUND, leg, self._home)
+        if leg.end >= self._meal_due:
+            self._meal_due = _next(MEALS, leg.end, self._late)
+            return self._stand(Duty.RESTING, leg, 1200, 2400)
+        return self._cruise(leg)
+
+    def _is_over(self, now: datetime) -> bool:
+        """Whether the shift is; who sleeps at night ends it then."""
+        return now >= self._handover_due or (self._sleeps and _asleep(now - self._late))
+
+    def _hand_over(self, leg: Leg) -> Leg:
+        if self._sleeps and _asleep(leg.end - self._late):
+            morning = _next((MORNING,), leg.end, self._late)
+            return Leg(Duty.HANDOVER, leg.end, morning, leg.spot, None)
+        self._handover_due = _next(HANDOVERS, leg.end, self._late)
+        return self._stand(Duty.HANDOVER, leg, 480, 1200)
+
+    def _cruise(self, leg: Leg) -> Leg:
+        """Drive to where passengers may be; stop on the way for one who waves."""
+        point, hour = self._roads.point(leg.spot), leg.end.astimezone(CHINA).hour
+        drive = self._go(Duty.CRUISING, leg, self._roads.nearest(self._demand.hunting_ground(point, hour, self._rng)))
+        wait = self._demand.wait_s(point, hour, self._rng)
+        if drive.journey is None or wait >= drive.journey.duration:
+            return drive
+        path, along = self._roads.route(leg.spot, drive.spot), drive.journey.at(wait).driven
+        return self._go(Duty.CRUISING, leg, self._roads.on_path(path, leg.spot.along + along), hailed=True)
+
+    def _wait_at_kerb(self, leg: Leg) -> Leg:
+        patience = self._rng.uniform(60, 420)
+        wait = self._demand.wait_s(self._roads.point(leg.spot), leg.end.astimezone(CHINA).hour, self._rng)
+        end = leg.end + timedelta(seconds=min(wait, patience))
+        return Leg(Duty.CRUISING, leg.end, end, leg.spot, None, hailed=wait < patience)
+
+    def _carry(self, leg: Leg) -> Leg:
+        """Drive the passenger to where he wants to go."""
+        point, hour = self._roads.point(leg.spot), leg.end.astimezone(CHINA).hour
+        for _ in range(TRIES):
+            fare = self._go(Duty.OCCUPIED, leg, self._roads.nearest(self._demand.destination(point, hour, self._rng)))
+            if fare.journey is not None and fare.journey.length >= SHORTEST_FARE_M:
+                break
+        return fare
+
+    def _stand(self, duty: Duty, leg: Leg, least_s: float, most_s: float) -> Leg:
+        end = leg.end + timedelta(seconds=self._rng.uniform(least_s, most_s))
+        return Leg(duty, leg.end, end, leg.spot, None)
+
+    def _go(self, duty: Duty, leg: Leg, goal: Spot, *, hailed: bool = False) -> Leg:
+        edges = [self._roads.edges[number] for number in self._roads.route(leg.spot, goal)]
+        rush = RUSH_PACE if leg.end.astimezone(CHINA).hour in RUSH else 1.0
+        journey = plan(edges, leg.spot.along, goal.along, self._pace * rush, self._red_light)
+        return Leg(duty, leg.end, leg.end + timedelta(seconds=journey.duration), goal, journey, hailed)
+
+    def _red_light(self) -> float:
+        return float(self._rng.uniform(5, 60)) if self._rng.random() < RED_SHARE else 0.0
+
+
+def _next(times: tuple[time, ...], now: datetime, late: timedelta) -> datetime:
+    """The next of these times of day (in China) after `now`, each shifted by `late`."""
+    today = now.astimezone(CHINA).date()
+    days = (today + timedelta(days=k) for k in (-1, 0, 1, 2))
+    return next(moment for day in days for at in times if (moment := datetime.combine(day, at, CHINA) + late) > now)
+
+
+def _asleep(now: datetime) -> bool:
+    return NIGHT <= now.astimezone(CHINA).time() < MORNING

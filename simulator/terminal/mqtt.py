@@ -1,0 +1,103 @@
+"""A device that publishes JSON fixes on `taxihub/<terminal>/fix` at QoS 1, through any MQTT broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import aiomqtt
+import orjson
+import structlog
+
+from gateway.report import Position, Status, names
+from simulator.terminal.backoff import Backoff
+from simulator.terminal.reach import Reach
+from simulator.terminal.store import Fix, Store, Witness
+
+log = structlog.get_logger()
+BATCH_MOST = 50
+
+
+def body_of(position: Position) -> bytes:
+    """Position -> one JSON fix, the inverse of the gateway's translation."""
+    return orjson.dumps(
+        {
+            "time": position.time.isoformat(),
+            "lat": round(position.lat, 6),
+            "lon": round(position.lon, 6),
+            "speed_kmh": None if position.speed is None else round(position.speed * 3.6, 1),
+            "course_deg": None if position.course is None else round(position.course) % 360,
+            "altitude_m": position.altitude,
+            "odometer_km": None if position.odometer is None else round(position.odometer / 1000, 1),
+            "satellites": position.satellites,
+            "valid": Status.POSITIONED in position.status,
+            "status": dict.fromkeys(names(position.status & ~Status.POSITIONED), True),
+            "alarms": names(position.alarms),
+        }
+    )
+
+
+@dataclass
+class MqttTerminal:
+    """number: the topic's middle level; answer_s: how long the broker may take to acknowledge."""
+
+    key: str
+    number: str
+    reach: Reach
+    backoff: Backoff
+    witness: Witness
+    answer_s: float = 10.0
+    kept: int = 10_000
+    store: Store = field(init=False)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.store = Store(self.kept)
+
+    @property
+    def topic(self) -> str:
+        return f"taxihub/{self.number}/fix"
+
+    def record(self, position: Position) -> None:
+        """A new fix: kept, and published as soon as there is a connection."""
+        _, gone = self.store.keep(Fix(position.time, body_of(position)))
+        if gone is not None:
+            self.witness.lost(gone)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Connect and publish until cancelled."""
+        while True:
+            client = aiomqtt.Client(
+                self.reach.host, self.reach.port, identifier=f"taxihub-{self.number}", timeout=self.answer_s
+            )
+            try:
+                async with client:
+                    self.backoff.reset()
+                    self.reach.reached(self.key)
+                    await self._publish(client)
+            except (aiomqtt.MqttError, OSError) as error:
+                self.reach.failed(self.key, str(error))
+            await asyncio.sleep(self.backoff.next_s())
+
+    async def _publish(self, client: aiomqtt.Client) -> None:
+        """The newest fix first, then what waits, oldest first, many in one message."""
+        newest = self.store.newest()
+        if newest is not None:
+            await self._send(client, [newest])
+        while True:
+            self._wake.clear()
+            while keys := list(islice(self.store.waiting(), BATCH_MOST)):
+                await self._send(client, keys)
+            await self._wake.wait()
+
+    async def _send(self, client: aiomqtt.Client, keys: Sequence[int]) -> None:
+        fixes = [self.store[key] for key in keys]
+        for fix in fixes:
+            self.witness.sent(fix)
+        payload = fixes[0].body if len(fixes) == 1 else b"[" + b",".join(fix.body for fix in fixes) + b"]"
+        await client.publish(self.topic, payload, qos=1)
+        for fix in self.store.drop(keys):
+            self.witness.acknowledged(fix)

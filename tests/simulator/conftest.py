@@ -1,0 +1,21 @@
+"""A generated city for all tests of the simulator: made once, read by many."""
+
+from pathlib import Path
+
+import pytest
+
+from simulator.city.generate import CITY_FILE, generate
+from simulator.roads.route import Roads
+
+
+@pytest.fixture(scope="session")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Directory with `city.osm.pbf` and `places.csv` of the default seed."""
+    directory = tmp_path_factory.mktemp("city")
+    generate(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def roads(city: Path) -> Roads:
+    return Roads.load(city / CITY_FILE)

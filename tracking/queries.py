@@ -1,0 +1,145 @@
+"""What others ask of the history. Each function takes an open connection and returns plain values."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+
+from gateway.report import BAD, Alarm, Flag, Status
+from tracking.vehicle import Day, Fix, LastState, Route, Vehicle
+
+Connection = AsyncConnection[Any]
+MOST_FIXES = 100_000
+"""Fixes in one route: a week at one a second and more than a month at the usual interval."""
+SLICE_ROWS = 500
+"""Rows turned into objects before other tasks may run: a long route must not hold up the live map."""
+
+VEHICLES: LiteralString = """
+SELECT vehicle.id, plate, vehicle_class, coalesce(company.name, '') AS company, terminal.key AS terminal,
+       state.heard, state.time, state.lat, state.lon, state.speed, state.course, state.altitude, state.odometer,
+       state.alarms, state.status, state.satellites, state.signal
+FROM vehicle
+LEFT JOIN company ON company.id = vehicle.company_id
+LEFT JOIN LATERAL (
+    SELECT last_state.*, fitting.terminal_id AS fitted
+    FROM fitting LEFT JOIN last_state ON last_state.terminal_id = fitting.terminal_id
+    WHERE fitting.vehicle_id = vehicle.id AND fitting.until = 'infinity'
+    ORDER BY last_state.heard DESC NULLS LAST, fitting.since DESC LIMIT 1
+) AS state ON true
+LEFT JOIN terminal ON terminal.id = state.fitted
+"""
+
+
+async def vehicles(db: Connection, *, text: str = "", after: int = 0, limit: int | None = None) -> Sequence[Vehicle]:
+    """Vehicles in order of their ids, those with id > `after`; `text` is a part of the plate, in any case."""
+    rows = await _rows(
+        db,
+        VEHICLES + " WHERE vehicle.id > %(after)s AND position(upper(%(text)s) IN upper(plate)) > 0"
+        " ORDER BY vehicle.id LIMIT %(limit)s",
+        {"after": after, "text": text, "limit": limit},
+    )
+    return [_vehicle(row) for row in rows]
+
+
+async def vehicle(db: Connection, vehicle_id: int) -> Vehicle | None:
+    rows = await _rows(db, VEHICLES + " WHERE vehicle.id = %(id)s", {"id": vehicle_id})
+    return _vehicle(rows[0]) if rows else None
+
+
+async def vehicle_ids(db: Connection) -> dict[str, int]:
+    """Terminal key -> id of the vehicle in which it stands now."""
+    cursor = await db.execute(
+        "SELECT terminal.key, fitting.vehicle_id FROM fitting JOIN terminal ON terminal.id = fitting.terminal_id"
+        " WHERE fitting.until = 'infinity'"
+    )
+    return dict(await cursor.fetchall())
+
+
+async def fleet_version(db: Connection) -> str:
+    """A digest that changes when a vehicle, its company or the terminals in it change; cheap enough to ask often."""
+    cursor = await db.execute(
+        "SELECT md5(coalesce(string_agg(md5(concat_ws('|', vehicle.id, plate, vehicle_class, company.name,"
+        " fitting.terminal_id)), '' ORDER BY vehicle.id, fitting.terminal_id), ''))"
+        " FROM vehicle LEFT JOIN company ON company.id = vehicle.company_id"
+        " LEFT JOIN fitting ON fitting.vehicle_id = vehicle.id AND fitting.until = 'infinity'"
+    )
+    row = await cursor.fetchone()
+    return str(row[0]) if row else ""
+
+
+async def route(
+    db: Connection, vehicle_id: int, start: datetime, end: datetime, *, flagged: bool = False, most: int = MOST_FIXES
+) -> Route:
+    """Fixes of a vehicle with start <= time < end, by whichever terminals stood in it then.
+
+    Implausible ones only with `flagged`; their `flags` say why.
+    """
+    fixes: list[Fix] = []
+    async with db.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            "SELECT time, received, lat, lon, speed, course, altitude, odometer, alarms, status, flags, satellites,"
+            " attributes FROM fix WHERE vehicle_id = %(vehicle)s AND time >= %(start)s AND time < %(end)s"
+            " AND (%(flagged)s OR flags & %(bad)s = 0) ORDER BY time, received LIMIT %(most)s + 1",
+            {"vehicle": vehicle_id, "start": start, "end": end, "flagged": flagged, "bad": int(BAD), "most": most},
+        )
+        while rows := await cursor.fetchmany(SLICE_ROWS):
+            fixes.extend(map(_fix, rows))
+            await asyncio.sleep(0)
+    return Route(vehicle_id, start, end, fixes[:most], len(fixes) > most)
+
+
+async def days(db: Connection, vehicle_id: int, zone: str, *, since: datetime) -> Sequence[Day]:
+    """Days of a time zone ("Asia/Shanghai") on which a vehicle has plausible fixes from `since` on, newest first."""
+    rows = await _rows(
+        db,
+        "SELECT (time AT TIME ZONE %(zone)s)::date AS day, count(*) AS fixes, min(time) AS first, max(time) AS last"
+        " FROM fix WHERE vehicle_id = %(vehicle)s AND time >= %(since)s AND flags & %(bad)s = 0"
+        " GROUP BY 1 ORDER BY 1 DESC",
+        {"vehicle": vehicle_id, "zone": zone, "since": since, "bad": int(BAD)},
+    )
+    return [Day(r["day"], r["fixes"], r["first"].astimezone(UTC), r["last"].astimezone(UTC)) for r in rows]
+
+
+async def span(db: Connection, vehicle_id: int) -> tuple[datetime, datetime] | None:
+    """Times of a vehicle's first and last plausible fix."""
+    rows = await _rows(
+        db,
+        "SELECT min(time) AS first, max(time) AS last FROM fix WHERE vehicle_id = %(vehicle)s AND flags & %(bad)s = 0",
+        {"vehicle": vehicle_id, "bad": int(BAD)},
+    )
+    row = rows[0]
+    return (row["first"].astimezone(UTC), row["last"].astimezone(UTC)) if row["first"] else None
+
+
+async def _rows(db: Connection, statement: LiteralString, values: dict[str, Any]) -> list[DictRow]:
+    async with db.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(statement, values)
+        return await cursor.fetchall()
+
+
+def _vehicle(row: DictRow) -> Vehicle:
+    last = None
+    if row["time"] is not None:
+        last = LastState(
+            time=row["time"].astimezone(UTC), lat=row["lat"], lon=row["lon"], speed=row["speed"],
+            course=row["course"], altitude=row["altitude"], odometer=row["odometer"], alarms=Alarm(row["alarms"]),
+            status=Status(row["status"]), satellites=row["satellites"], signal=row["signal"],
+        )  # fmt: skip
+    return Vehicle(
+        id=row["id"], plate=row["plate"], vehicle_class=row["vehicle_class"], company=row["company"],
+        terminal=row["terminal"], heard=row["heard"].astimezone(UTC) if row["heard"] else None, last=last,
+    )  # fmt: skip
+
+
+def _fix(row: DictRow) -> Fix:
+    return Fix(
+        time=row["time"].astimezone(UTC), received=row["received"].astimezone(UTC), lat=row["lat"], lon=row["lon"],
+        speed=row["speed"], course=row["course"], altitude=row["altitude"], odometer=row["odometer"],
+        alarms=Alarm(row["alarms"]), status=Status(row["status"]), flags=Flag(row["flags"]),
+        satellites=row["satellites"], attributes=row["attributes"] or {},
+    )  # fmt: skip
