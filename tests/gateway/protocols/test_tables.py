@@ -99,8 +99,15 @@ def test_any_bytes_are_read_or_refused_by_our_own_error(name: str, body: bytes):
         value = layout.decode(body)
     except ProtocolError:
         return
-    if "\ufffd" not in str(value):  # bytes that are no GBK
-        assert layout.decode(layout.write(value)) == value
+    if "\ufffd" in str(value):  # bytes that are no GBK
+        return
+    try:
+        again = layout.write(value)
+    except ProtocolError as error:
+        if "bytes of" not in error.detail:  # reading takes longer texts than the standards allow to write
+            raise
+        return
+    assert layout.decode(again) == value
 
 
 @pytest.mark.parametrize("row", [*ROAD.values(), *TAXI.values()], ids=lambda row: f"{row.source} 0x{row.id:04X}")
