@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from gateway import decode
+from gateway import decode, document
 from gateway.bus import Bus, MemoryBus, NatsBus
 from gateway.catalog import PROTOCOLS, TCP
 from gateway.errors import GatewayError
@@ -91,9 +91,12 @@ def main() -> int:
     roll.add_parser("import", help="terminal,protocol,plate,vehicle_class,company").add_argument("file", type=Path)
     roll.add_parser("list", help="print the roll")
     decode.add_arguments(commands.add_parser("decode", help="explain captured frames"))
+    document.add_arguments(commands.add_parser("document", help="write the pages on the protocols"))
     args = parser.parse_args()
     if args.command == "decode":
         return decode.run(args)
+    if args.command == "document":
+        return document.run(args)
     try:
         settings = Settings()
         if args.command == "serve":

@@ -24,6 +24,8 @@ from gateway.wire.tlv import shapes
 OPTIONAL = ("speed", "course", "altitude", "recorder_speed", "fuel", "odometer", "satellites", "signal")
 """Fields of a Position that may be None, each with a column of its own."""
 
+Item = tuple[int, int, int]
+"""Id, length and offset of the value."""
 Fill = Callable[[NDArray[np.uint8], NDArray[np.void]], None]
 
 
@@ -40,6 +42,7 @@ class PositionTable:
     columns  (id, length) -> the FIX column that it feeds; all other items become attributes
     fill     writes a block of basic bodies, shape (n, >= size) u8, into FIX rows, shape (n,)
     alarms   what decoded items say beyond the word of alarms, as a mask of `Alarm`
+    alarm_ids  ids of the items that `alarms` looks at
     """
 
     basic: Layout
@@ -47,6 +50,7 @@ class PositionTable:
     columns: Mapping[tuple[int, int], str]
     fill: Fill
     alarms: Callable[[Mapping[str, Mapping[str, Any]]], int] = no_alarms
+    alarm_ids: frozenset[int] = frozenset()
     size: int = field(init=False)
     kind: Items = field(init=False)
 
@@ -54,8 +58,13 @@ class PositionTable:
         object.__setattr__(self, "size", self.basic.size)
         object.__setattr__(self, "kind", Items(self.items))
 
-    def split(self, items: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Values of the columns, as the items give them, and the attributes; the first of several counts."""
+    def split(
+        self, items: Mapping[str, Mapping[str, Any]], kind: Items | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Values of the columns, as the items give them, and the attributes; the first of several counts.
+
+        kind  how the items were read, where a dialect reads them otherwise
+        """
         columns, rest = dict[str, Any](), dict[str, Mapping[str, Any]]()
         names = {(number, name) for (number, _), name in self.columns.items()}
         for key, item in items.items():
@@ -64,7 +73,7 @@ class PositionTable:
                 rest[key] = item
             for name in found:
                 columns.setdefault(name, item[name])
-        return columns, plain.items(self.kind, rest)
+        return columns, plain.items(kind or self.kind, rest)
 
     def read(self, bodies: Sequence[bytes]) -> Columns:
         """FIX rows of all readable bodies; too short ones and impossible times go to `errors`."""
@@ -90,21 +99,42 @@ class PositionTable:
     def _read_items(
         self, block: NDArray[np.uint8], where: NDArray[np.intp], rows: NDArray[np.void], extra: list[bytes]
     ) -> None:
-        """Fill the columns that items feed, group by group; the others become JSON, each content once."""
+        """Fill the columns that items feed, group by group; the others become JSON attributes."""
         known: dict[bytes, tuple[bytes, int]] = {}
         for shape in shapes(block, self.size):
             seen: set[str] = set()
-            others: list[int] = []
+            others: list[Item] = []
             for number, length, at in shape.items:
                 name, layout = self.columns.get((number, length)), self.items.get((number, length))
                 if name is None or name in seen or not isinstance(layout, Layout):
-                    others += range(at - 2, at + length)
+                    others.append((number, length, at))
                     continue
                 seen.add(name)
                 rows[name][where[shape.rows]] = layout.columns(block[shape.rows, at : at + length])[name]
-            others += range(shape.tail, block.shape[1])
-            if others:
-                self._read_others(block[shape.rows][:, others], where[shape.rows], rows, extra, known)
+            if shape.tail == block.shape[1] and all(self._simple(number, length) for number, length, _ in others):
+                self._tell(others, block[shape.rows], where[shape.rows], extra)
+            else:
+                places = [i for _, length, at in others for i in range(at - 2, at + length)]
+                places += range(shape.tail, block.shape[1])
+                self._read_others(block[shape.rows][:, places], where[shape.rows], rows, extra, known)
+
+    def _simple(self, number: int, length: int) -> bool:
+        """Whether an item is nothing but numbers that become attributes."""
+        return (
+            (number, length) not in self.columns
+            and number not in self.alarm_ids
+            and plain.simple(self.items.get((number, length)))
+        )
+
+    def _tell(
+        self, items: Sequence[Item], block: NDArray[np.uint8], where: NDArray[np.intp], extra: list[bytes]
+    ) -> None:
+        """Attributes of rows with the same items, column by column."""
+        layouts = [(self.items[number, length], block[:, at : at + length]) for number, length, at in items]
+        columns = plain.columns([(layout, values) for layout, values in layouts if isinstance(layout, Layout)])
+        names = [name for name, _ in columns]
+        for row, values in zip(where.tolist(), zip(*(c for _, c in columns), strict=True), strict=False):
+            extra[row] = orjson.dumps(dict(zip(names, values, strict=True)))
 
     def _read_others(
         self,
@@ -114,6 +144,7 @@ class PositionTable:
         extra: list[bytes],
         known: dict[bytes, tuple[bytes, int]],
     ) -> None:
+        """Attributes and alarms of items of every kind, each content read once."""
         alarms = np.zeros(len(where), np.uint64)
         for i, (row, item) in enumerate(zip(where.tolist(), items, strict=True)):
             content = item.tobytes()

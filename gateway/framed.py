@@ -8,14 +8,14 @@ from typing import ClassVar
 
 from gateway.errors import ProtocolError
 from gateway.session import Authority, Held, Limits
-from gateway.wire.field import Field
+from gateway.wire.field import Field, terms
 from gateway.wire.framing import FrameBuffer
 from gateway.wire.kinds import U8, U16
 from gateway.wire.layout import Layout
 from gateway.wire.message import Header
 
 OK, FAILED, BAD, UNSUPPORTED = 0, 1, 2, 3
-RESULTS = {OK: "ok", FAILED: "failed", BAD: "bad_message", UNSUPPORTED: "unsupported", 4: "alarm_handled"}
+RESULTS = terms("ok 成功", "failed 失败", "bad_message 消息有误", "unsupported 不支持", "alarm_handled 报警处理确认")
 GENERAL_ANSWER = Layout(
     "general answer",
     Field("ack_serial", U16, zh="应答流水号"),

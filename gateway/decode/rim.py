@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -40,6 +41,10 @@ DIGITS = 9
 """Decimals that are kept: more than any terminal sends, fewer than binary fractions leave behind."""
 
 
+flag_names = lru_cache(4096)(names)
+"""The same few combinations of flags come again and again."""
+
+
 def report(said: Report) -> dict[str, Any]:
     """{"kind": ..., ...} of one report."""
     return {"kind": KINDS[type(said)], **_members(said)}
@@ -54,9 +59,9 @@ def _pair(name: str, value: Any) -> tuple[str, Any]:
         shown, factor = UNITS[name]
         return shown, None if value is None else round(value * factor, DIGITS)
     if isinstance(value, Status):
-        return name, dict.fromkeys(names(value), True)
+        return name, dict.fromkeys(flag_names(value), True)
     if isinstance(value, Alarm):
-        return name, names(value)
+        return name, flag_names(value)
     if is_dataclass(value) and not isinstance(value, type):
         return name, _members(value)
     return name, value.astimezone(UTC) if isinstance(value, datetime) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -31,20 +31,23 @@ def columns(fields: Sequence[Field], bodies: NDArray[np.uint8]) -> dict[str, NDA
     Returns name -> shape (n,): float64 in SI where scale, offset or unit say so, else the raw
     integers; kinds that are no number give shape (n, size) u8.
     """
-    found: dict[str, NDArray[Any]] = {}
+    return {f.name: column(f, block, SI.get(f.unit, Fraction(1))) for f, block in blocks(fields, bodies)}
+
+
+def blocks(fields: Sequence[Field], bodies: NDArray[np.uint8]) -> Iterator[tuple[Field, NDArray[np.uint8]]]:
+    """Each field with its bytes, shape (n, size)."""
     start = 0
     for f in fields:
         size = struct.calcsize(">" + f.kind.code)
-        found[f.name] = _column(f, bodies[:, start : start + size])
+        yield f, bodies[:, start : start + size]
         start += size
-    return found
 
 
-def _column(f: Field, block: NDArray[np.uint8]) -> NDArray[Any]:
+def column(f: Field, block: NDArray[np.uint8], unit: Fraction) -> NDArray[Any]:
+    """One field of many bodies in multiples of 1/`unit`, integers where nothing is to be scaled."""
     if not isinstance(f.kind, Number):
         return block
     raw: NDArray[Any] = np.ascontiguousarray(block).view(CODES[f.kind.code])[:, 0]
-    unit = SI.get(f.unit, Fraction(1))
     factor, offset = f.kind.scale * unit, f.kind.offset * unit
     if factor == 1 and not offset:
         return raw

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from gateway.errors import ProtocolError
@@ -114,9 +115,9 @@ def cut(captured: bytes) -> list[Piece]:
 
 
 def unescaped(captured: bytes) -> Piece | None:
-    """A capture as one frame whose escapes were undone, when it is sound that way and no other."""
+    """A capture as one sound frame whose escapes were undone: bytes inside it could not be on a wire."""
     content = captured.removeprefix(FLAG).removesuffix(FLAG)
-    if not {0x7D, 0x7E} & set(content) or damage(content) is not None:
+    if not re.search(rb"\x7e|\x7d[^\1\2]", content) or damage(content) is not None:
         return None
     return Piece(content, captured.startswith(FLAG), captured.endswith(FLAG), plain=True)
 

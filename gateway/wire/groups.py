@@ -142,11 +142,15 @@ class OneOf:
         return self.choose(reader.data, reader.pos, reader.end).read(reader)
 
     def write(self, value: Any) -> bytes:
+        problem = ProtocolError("range", f"none of {self.label} has these fields: {value!r}")
         for kind in self.kinds:
             takes = getattr(kind, "takes", lambda value: not isinstance(value, Mapping))
-            if takes(value):
-                return kind.write(value)
-        raise ProtocolError("range", f"none of {self.label} has the fields {sorted(value)}")
+            try:
+                if takes(value):
+                    return kind.write(value)
+            except ProtocolError as error:
+                problem = error
+        raise problem
 
 
 UNREADABLE, LOOSE, EXACT, PROVED = range(4)

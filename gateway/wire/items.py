@@ -32,7 +32,8 @@ class Items:
     swapped the length stands before the id and counts it
 
     Values are keyed by the id in hex, a repeated one as "0x01#2". A last item that is cut short is
-    kept as "truncated" and never costs the message; noughts to the end are "padding".
+    kept as "truncated" and never costs the message; noughts to the end are "padding". Where a count
+    says so, they tell how many items are missing.
     """
 
     table: Table
@@ -57,20 +58,24 @@ class Items:
         if self.count is not None:
             start, wanted = reader.pos, int(self.count.read(reader))
             reader.note(start, "count", wanted, "个数")
-        while reader.left and (wanted is None or len(items) < wanted):
+        while reader.left if wanted is None else len(items) < wanted:
             start = reader.pos
             number, length = self._next(reader)
             if length > reader.left or (number == length == 0 and not any(reader.data[start : reader.end])):
-                name = "truncated" if length > reader.left else "padding"
                 reader.pos = start
-                items[name] = {"raw": reader.rest()}
-                reader.note(start, name, items[name]["raw"], "", "no whole item" if name == "truncated" else "")
+                self._rest(reader, items, "truncated" if length > reader.left - self.head else "padding", wanted)
                 break
             key = self._key(number, items)
             reader.note(start, key, length, "项ID和长度", f"{length} bytes")
             kind = self.table.get((number, length)) or self.table.get((number, None)) or UNKNOWN
             items[key] = _tolerant(kind, reader.within(length, f"{path}.{key}" if path else key))
         return items
+
+    def _rest(self, reader: Reader, items: dict[str, dict[str, Any]], name: str, wanted: int | None) -> None:
+        """Keep what is no whole item, and how many items are missing where their number is known."""
+        start, raw = reader.pos, reader.rest()
+        reader.note(start, name, raw, "", "no whole item" if name == "truncated" else "")
+        items[name] = {"raw": raw} if wanted is None else {"raw": raw, "missing": wanted - len(items)}
 
     def _next(self, reader: Reader) -> tuple[int, int]:
         """Id and length of the next item; the length is beyond the end when they are cut short."""
@@ -87,6 +92,11 @@ class Items:
         number = int.from_bytes(data[start + size : reader.pos], "big")
         return number, length if length >= 0 else reader.left + 1
 
+    @property
+    def head(self) -> int:
+        """Bytes of an item before its value."""
+        return sum(self.widths)
+
     @cached_property
     def widths(self) -> tuple[int, int]:
         """Bytes of id and length."""
@@ -100,7 +110,8 @@ class Items:
         return key
 
     def write(self, value: Mapping[str, Mapping[str, Any]]) -> bytes:
-        parts = [] if self.count is None else [self.count.write(sum(key not in REST for key in value))]
+        held = sum(key not in REST for key in value) + sum(value[key].get("missing", 0) for key in REST if key in value)
+        parts = [] if self.count is None else [self.count.write(held)]
         for key, item in value.items():
             if key in REST:
                 parts.append(item["raw"])

@@ -199,6 +199,32 @@ class Digits:
 
 
 @dataclass(frozen=True, slots=True)
+class Noughts:
+    """Bytes that must be nought. The value is how many."""
+
+    size: int
+
+    @property
+    def code(self) -> str:
+        return f"{self.size}s"
+
+    @property
+    def label(self) -> str:
+        return f"{self.size} x 0x00"
+
+    def value(self, raw: bytes) -> int:
+        if any(raw):
+            raise ProtocolError("range", f"{raw.hex()} is not nought", reply=2)
+        return self.size
+
+    def read(self, reader: Reader) -> int:
+        return self.value(reader.take(self.size))
+
+    def write(self, value: int) -> bytes:
+        return bytes(self.size)
+
+
+@dataclass(frozen=True, slots=True)
 class Raw:
     """Opaque bytes: `size` of them, or all that is left."""
 

@@ -79,10 +79,11 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One decoded message. `fields` are physical values named as in the tables."""
+    """One decoded message. `fields` are physical values named as in the tables; `layout` writes them again."""
 
     header: Header
     name: str
     fields: dict[str, Any]
+    layout: Layout
     body: bytes = b""
     trace: list[Span] = field(default_factory=list)

@@ -8,11 +8,10 @@ from typing import Any
 
 from gateway.wire.field import Field
 from gateway.wire.items import Table
-from gateway.wire.kinds import Kind, Number
+from gateway.wire.kinds import Kind, Noughts, Number
 from gateway.wire.layout import Layout
 
-SIZES = ("B", "H", "I")
-Row = tuple[Any, ...]
+WIDER = {"B": (2, 4), "H": (4,)}
 
 
 def row(number: int, name: str, kind: Kind, zh: str, unit: str = "", **words: Any) -> tuple[int, Field]:
@@ -21,20 +20,16 @@ def row(number: int, name: str, kind: Kind, zh: str, unit: str = "", **words: An
 
 
 def table(rows: Iterable[tuple[int, Field]]) -> Table:
-    """Rows -> items. The standard's size comes first, so that it is the one that is written.
+    """Rows -> items.
 
-    A whole number is read in one, two or four bytes: firmware exists that sends each of them as u32.
+    A small number is also read in two or four bytes: firmware exists that sends every number as u32.
     """
     found: dict[tuple[int, int | None], Kind] = {}
     for number, field in rows:
-        kind = field.kind
-        if not isinstance(kind, Number):
-            found[number, struct.calcsize(">" + kind.code) if kind.code else None] = Layout(field.name, field)
-            continue
-        for code in (kind.code, *(size for size in SIZES if size != kind.code)):
-            other = Field(
-                field.name, Number(code, kind.scale, kind.offset), field.unit, field.zh, field.bits, field.ranges,
-                    field.codes
-            )  # fmt: skip
-            found[number, struct.calcsize(">" + code)] = Layout(field.name, other)
+        size = struct.calcsize(">" + field.kind.code) if field.kind.code else None
+        found[number, size] = Layout(field.name, field)
+        for wider in WIDER.get(field.kind.code, ()) if isinstance(field.kind, Number) else ():
+            added = wider - (size or 0)
+            wide = Field(f"widened_by_{added}", Noughts(added), zh="高位补零")
+            found[number, wider] = Layout(field.name, wide, field)
     return found

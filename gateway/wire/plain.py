@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.wire.arrays import blocks, column
 from gateway.wire.field import Field
 from gateway.wire.groups import By, Many, OneOf, Sized
 from gateway.wire.items import Items
-from gateway.wire.kinds import Kind
+from gateway.wire.kinds import Kind, Number
 from gateway.wire.layout import Layout
 
 SUFFIXES = {
@@ -86,6 +91,38 @@ def _chosen(kind: Kind, value: Mapping[str, Any]) -> Layout:
     """The layout whose values these are."""
     kinds = kind.kinds if isinstance(kind, OneOf) else (kind,)
     return next(k for k in kinds if isinstance(k, Layout) and k.takes(value))
+
+
+def simple(kind: Kind | None) -> bool:
+    """Whether `columns` can tell items of this kind: numbers that are always there and not shifted."""
+    return isinstance(kind, Layout) and all(
+        isinstance(f.kind, Number) and f.when is None and not f.kind.offset and f.kind.scale.numerator == 1
+        for f in kind.fields
+    )
+
+
+def columns(layouts: Sequence[tuple[Layout, NDArray[np.uint8]]]) -> list[tuple[str, list[Any]]]:
+    """What `items` tells of many bodies with the same simple items: name -> one value a body.
+
+    layouts  each item's layout and its values, shape (n, size) u8
+    """
+    found: dict[str, list[Any]] = {}
+    for layout, bodies in layouts:
+        named = {key(f): _told_all(f, block) for f, block in blocks(layout.fields, bodies)}
+        if len(named) > 1:
+            rows = zip(*named.values(), strict=True)
+            named = {layout.name: [dict(zip(named, row, strict=True)) for row in rows]}
+        for name, values in named.items():
+            found[_free(name, found)] = values
+    return list(found.items())
+
+
+def _told_all(f: Field, block: NDArray[np.uint8]) -> list[Any]:
+    values: list[Any] = column(f, block, Fraction(1)).tolist()
+    if not f.bits and not f.codes:
+        return values
+    known = {value: told(f, value) for value in set(values)}
+    return [known[value] for value in values]
 
 
 def _free(name: str, found: Mapping[str, Any]) -> str:

@@ -59,11 +59,13 @@ class Text:
 class Terminated:
     """STRING that ends with 0x00 (JT/T 905.2). A missing terminator at the end of the body is taken.
 
-    limit   most bytes that are written before the terminator; the text is cut between characters
+    limit   most bytes that are written before the terminator
+    cut     cut a longer text between characters instead of refusing it
     digits  exactly that many digits are written, nothing else
     """
 
     limit: int | None = None
+    cut: bool = False
     digits: int | None = None
     code: str = ""
 
@@ -88,7 +90,11 @@ class Terminated:
         if self.digits and not (value.isascii() and value.isdecimal() and len(value) == self.digits):
             raise ProtocolError("range", f"{value!r} must be {self.digits} digits")
         raw = value.encode(ENCODING)
-        return (raw if self.limit is None else cut(raw, self.limit)) + b"\0"
+        if self.limit is not None and len(raw) > self.limit:
+            if not self.cut:
+                raise ProtocolError("range", f"{value!r} takes {len(raw)} bytes of {self.limit}")
+            raw = cut(raw, self.limit)
+        return raw + b"\0"
 
 
 @dataclass(frozen=True, slots=True)

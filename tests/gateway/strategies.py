@@ -9,14 +9,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from gateway.wire.clocks import CHINA, Clock, Elapsed, LongStamp, MaybeDaily, Stamp
+from gateway.protocols.jt808.control import Separated
+from gateway.protocols.jt808.vendor import Fractional
+from gateway.wire.clocks import CHINA, Clock, Elapsed, Lenient, LongStamp, MaybeDaily, Stamp
 from gateway.wire.conditions import Left
 from gateway.wire.field import Field
 from gateway.wire.groups import By, Many, OneOf, Sized
 from gateway.wire.items import Items
-from gateway.wire.kinds import Bcd, Digits, Kind, Number, Raw, SignMagnitude
+from gateway.wire.kinds import Bcd, Digits, Kind, Noughts, Number, Raw, SignMagnitude, Unless
 from gateway.wire.layout import Layout
-from gateway.wire.texts import ENCODING, Terminated, Text
+from gateway.wire.texts import ENCODING, Printable, Terminated, Text
 
 Strategy = st.SearchStrategy[Any]
 LETTERS = "AZaz09.-;:昆山出租汽车测试"
@@ -51,6 +53,16 @@ def _(kind: Bcd) -> Strategy:
 def _(kind: Digits) -> Strategy:
     numbers = st.integers(0, 10 ** (2 * kind.size) - 1)
     return numbers.map(lambda n: kind.value(bytes.fromhex(f"{n:0{2 * kind.size}d}")))
+
+
+@values.register
+def _(kind: Noughts) -> Strategy:
+    return st.just(kind.size)
+
+
+@values.register
+def _(kind: Unless) -> Strategy:
+    return st.none() | values(kind.inner).filter(lambda value: kind.inner.write(value) != kind.write(None))
 
 
 @values.register
@@ -109,6 +121,26 @@ def _(kind: Stamp) -> Strategy:
 
 
 @values.register
+def _(kind: Lenient) -> Strategy:
+    return values(kind.inner) | st.just("9" * 2 * int(kind.code[:-1]))
+
+
+@values.register
+def _(kind: Printable) -> Strategy:
+    return st.text("UTC+08:z", min_size=1, max_size=MOST)
+
+
+@values.register
+def _(kind: Separated) -> Strategy:
+    return st.lists(texts(5), min_size=1, max_size=4).map(lambda parts: kind.value(kind.write(parts)))
+
+
+@values.register
+def _(kind: Fractional) -> Strategy:
+    return st.binary(min_size=2, max_size=2).filter(lambda raw: raw != b"\0\xff").map(kind.value)
+
+
+@values.register
 def _(kind: Elapsed) -> Strategy:
     step = 1 if "s" in kind.pattern else 60
     return st.integers(0, 359_999 // step).map(lambda n: n * step)
@@ -152,18 +184,26 @@ def _(kind: Layout) -> Strategy:
     def build(draw: st.DrawFn) -> dict[str, Any]:
         found: dict[str, Any] = {}
         ended = False
-        for f in kind.fields:
+        for f in kind.fields:  # once a field that may be missing is missing, so are those after it
             ended = ended or (isinstance(f.when, Left) and draw(st.booleans()))
             if ended or (f.when is not None and not isinstance(f.when, Left) and not f.when.wanted(found, f.name)):
                 continue
-            found[f.name] = draw(_of_field(f, found))
+            value = draw(_of_field(f, found))
+            if isinstance(f.when, Left) and not picked(f, found).write(value):
+                ended = True  # nothing is written, so nothing is read
+            else:
+                found[f.name] = value
         return found
 
     return build()
 
 
+def picked(f: Field, found: dict[str, Any]) -> Kind:
+    return f.kind.pick(found) if isinstance(f.kind, By) else f.kind
+
+
 def _of_field(f: Field, found: dict[str, Any]) -> Strategy:
-    kind = f.kind.pick(found) if isinstance(f.kind, By) else f.kind
+    kind = picked(f, found)
     if f.codes and isinstance(kind, Number):
         return st.sampled_from(sorted(f.codes)) | values(kind)
     return values(kind)

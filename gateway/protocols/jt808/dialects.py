@@ -14,7 +14,7 @@ from gateway.errors import ProtocolError
 from gateway.protocols.jt808 import control, dialogue, login, media, records
 from gateway.protocols.jt808.models import AOVX_ITEMS, COLD_ITEMS, JIMI_ITEMS, STEPS_ITEMS, WITHOUT_FUEL
 from gateway.protocols.jt808.position import BASE, ITEMS, bodies
-from gateway.wire.items import Table
+from gateway.wire.items import Items, Table
 from gateway.wire.message import Body
 
 
@@ -24,16 +24,20 @@ class Dialect:
 
     models   beginnings of the model names that speak it
     layouts  message id -> how its body is read and written instead
+    items    the additional items of positions, where they differ
     """
 
     name: str
     zh: str
     models: tuple[str, ...] = ()
     layouts: Mapping[int, Body] = field(default_factory=dict)
+    items: Items | None = None
 
 
-def _items(changes: Table) -> Mapping[int, Body]:
-    return bodies(BASE, {**ITEMS, **changes})
+def _vendor(name: str, zh: str, models: tuple[str, ...], changes: Table) -> Dialect:
+    """The dialect of terminals that fill some items otherwise."""
+    items = Items({**ITEMS, **changes})
+    return Dialect(name, zh, models, bodies(BASE, items), items)
 
 
 STANDARD = Dialect(explain.STANDARD, "标准")
@@ -49,11 +53,11 @@ DIALECTS = {
             },
         ),
         Dialect("uncounted_controls", "车辆控制不带类型数量", layouts={0x8500: dialogue.UNCOUNTED_CONTROL}),
-        Dialect("aovx", "AOVX 定位器", ("AL300", "GL100", "AOVX"), _items(AOVX_ITEMS)),
-        Dialect("jimi", "几米车载视频终端", ("JC371", "JC181", "JC182", "JC450", "JC451"), _items(JIMI_ITEMS)),
-        Dialect("wearable", "C5 工牌", ("C5",), _items(STEPS_ITEMS)),
-        Dialect("cold_chain", "冷链终端", layouts=_items(COLD_ITEMS)),
-        Dialect("dt800", "DT800", ("DT800",), _items(WITHOUT_FUEL)),
+        _vendor("aovx", "AOVX 定位器", ("AL300", "GL100", "AOVX"), AOVX_ITEMS),
+        _vendor("jimi", "几米车载视频终端", ("JC371", "JC181", "JC182", "JC450", "JC451"), JIMI_ITEMS),
+        _vendor("wearable", "C5 工牌", ("C5",), STEPS_ITEMS),
+        _vendor("cold_chain", "冷链终端", (), COLD_ITEMS),
+        _vendor("dt800", "DT800", ("DT800",), WITHOUT_FUEL),
     )
 }  # fmt: skip
 

@@ -54,7 +54,7 @@ class Jt808Decoder(FramedDecoder):
     def reports(self, header: Header, fields: Mapping[str, Any], body: bytes) -> Sequence[Report]:
         if header.message_id in (0x0100, 0x0107) and self._dialect is dialects.STANDARD:
             self._dialect = dialects.of_model(fields["model"])
-        return reports.reports(header, fields, body)
+        return reports.reports(header, fields, body, self._dialect.items)
 
     def decode(self, capture: Capture, *, explain: bool = False) -> list[Decoded]:
         data = capture.data.strip()

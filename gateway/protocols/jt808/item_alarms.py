@@ -37,6 +37,8 @@ WORDS = (
     Word(("0xfe", "groups", "0x01", "alarms"), BitMap(dict(enumerate(DRIVING)))),
 )  # fmt: skip
 FIRST = {word.path[0] for word in WORDS}
+ALARM_ITEMS = frozenset(int(key, 16) for key in FIRST)
+"""Ids of the items that may hold alarms."""
 
 
 def item_alarms(items: Mapping[str, Mapping[str, Any]]) -> int:

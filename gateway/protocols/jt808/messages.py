@@ -195,4 +195,4 @@ def decode(frame: bytes, *, explain: bool = False) -> Message:
     trace: list[Span] = []
     if header.package and header.package[0] != 1:
         layout = OPAQUE
-    return Message(header, name, layout.decode(body, trace if explain else None), body, trace)
+    return Message(header, name, layout.decode(body, trace if explain else None), layout, body, trace)

@@ -118,9 +118,9 @@ MESSAGES = (0x0200, 0x0201, 0x0500, 0x0704)
 """Messages that carry positions of this form."""
 
 
-def bodies(base: tuple[Field, ...], items: Table) -> dict[int, Layout]:
+def bodies(base: tuple[Field, ...], items: Items) -> dict[int, Layout]:
     """The bodies of `MESSAGES` from the rows of a position and its items."""
-    tail = Field("items", Items(items), zh="附加信息")
+    tail = Field("items", items, zh="附加信息")
     position, answer = Layout("position with items", *base, tail), Layout("position answer", ACK_SERIAL, *base, tail)
     batch = Layout(
         "batch of positions",
@@ -131,6 +131,6 @@ def bodies(base: tuple[Field, ...], items: Table) -> dict[int, Layout]:
     return dict(zip(MESSAGES, (position, answer, answer, batch), strict=True))
 
 
-BODIES, BODIES_2019 = bodies(BASE, ITEMS), bodies(BASE_2019, ITEMS)
+BODIES, BODIES_2019 = bodies(BASE, Items(ITEMS)), bodies(BASE_2019, Items(ITEMS))
 SHORT_BATCH = Layout("batch of positions", Field("positions", Many(Sized(U8, BODIES[0x0200])), zh="位置汇报数据项"))
 """0x0210, which some makers send."""

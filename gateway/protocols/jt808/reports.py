@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from gateway.protocols.jt808 import media, records, safety
@@ -13,25 +14,30 @@ from gateway.protocols.jt808.translate import position, split_batch, split_short
 from gateway.protocols.jt808.vendor import FLOW_ITEMS
 from gateway.report import DriverCard, MediaEvent, Position, Registration, Report, SafetyEvent, terminal_key
 from gateway.wire import plain
+from gateway.wire.items import Items
 from gateway.wire.message import Header
 
+SAFETY_KEYS = {f"0x{number:02x}" for number in safety.DEVICES}
 OWN = {"alarm_id", "flag", "type", "level", "speed", "altitude", "lat", "lon", "time", "vehicle", "identification"}
 """Fields of a safety item that a SafetyEvent has attributes for."""
 
 
-def reports(header: Header, fields: Mapping[str, Any], body: bytes) -> list[Report]:
-    """What a whole message says. `body` gives positions their identity."""
-    terminal, version = terminal_key("jt808", header.terminal), header.version
+def reports(header: Header, fields: Mapping[str, Any], body: bytes, kind: Items | None = None) -> list[Report]:
+    """What a whole message says. `body` gives positions their identity, `kind` is the dialect's items."""
+    terminal = terminal_key("jt808", header.terminal)
+    fix = partial(_fix, terminal, version=header.version, kind=kind)
     match header.message_id:
         case 0x0200:
-            return [*_fix(terminal, fields, version, body)]
+            return [*fix(fields, body)]
         case 0x0201 | 0x0500:
-            return [*_fix(terminal, fields, version, body[2:])]
+            return [*fix(fields, body[2:])]
         case 0x0704:
             bodies, blind = split_batch(body)
-            return _fixes(terminal, fields["positions"], bodies, version, blind)
+            found = zip(fields["positions"], bodies, strict=True)
+            return [said for f, b in found for said in fix(f, b, backfill=blind)]
         case 0x0210:
-            return _fixes(terminal, fields["positions"], split_short(body), version, False)
+            found = zip(fields["positions"], split_short(body), strict=True)
+            return [said for f, b in found for said in fix(f, b)]
         case 0x0900:
             return [*_flow(terminal, fields["data"])]
         case 0x0100:
@@ -45,16 +51,12 @@ def reports(header: Header, fields: Mapping[str, Any], body: bytes) -> list[Repo
     return []
 
 
-def _fixes(terminal: str, found: list[dict[str, Any]], bodies: list[bytes], version: int, blind: bool) -> list[Report]:
-    return [r for f, b in zip(found, bodies, strict=True) for r in _fix(terminal, f, version, b, backfill=blind)]
-
-
 def _fix(
-    terminal: str, fields: Mapping[str, Any], version: int, body: bytes, *, backfill: bool = False
+    terminal: str, fields: Mapping[str, Any], body: bytes, *, version: int, kind: Items | None, backfill: bool = False
 ) -> Iterator[Report]:
-    yield position(terminal, fields, version, body, backfill=backfill)
+    yield position(terminal, fields, version, body, backfill=backfill, kind=kind)
     for key, item in fields["items"].items():
-        if key[:4] in ("0x64", "0x65", "0x66", "0x67") and "identification" in item:
+        if key[:4] in SAFETY_KEYS and "identification" in item:
             yield _safety(terminal, int(key[:4], 16), item)
 
 

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from gateway.columns import PositionTable
 from gateway.errors import ProtocolError
-from gateway.protocols.jt808.item_alarms import item_alarms
+from gateway.protocols.jt808.item_alarms import ALARM_ITEMS, item_alarms
 from gateway.protocols.jt808.position import ALARM_BITS, ALARM_BITS_2019, BASIC, ITEMS
 from gateway.report import Alarm, Position, Status
 from gateway.wire.bcd import times
 from gateway.wire.bits import BitMap
 from gateway.wire.identity import identity
+from gateway.wire.items import Items
 from gateway.wire.reader import Reader
 
 STATUS = BitMap(
@@ -44,12 +45,18 @@ BELOW_SEA = 65536 - 1000
 
 
 def position(
-    terminal: str, fields: Mapping[str, Any], version: int = 2013, body: bytes = b"", *, backfill: bool = False
+    terminal: str,
+    fields: Mapping[str, Any],
+    version: int = 2013,
+    body: bytes = b"",
+    *,
+    backfill: bool = False,
+    kind: Items | None = None,
 ) -> Position:
-    """Decoded fields of a 0x0200 body -> Position. `body` gives the fix its identity."""
+    """Decoded fields of a 0x0200 body -> Position. `body` gives the fix its identity, `kind` is the dialect's items."""
     status, items = fields["status"], fields.get("items", {})
     alarms = ALARMS_2019 if version >= 2019 else ALARMS
-    columns, attributes = OLD.split(items)
+    columns, attributes = OLD.split(items, kind)
     return Position(
         terminal=terminal,
         time=fields["time"].astimezone(UTC),
@@ -90,8 +97,12 @@ COLUMN_ITEMS = {
     (0x01, 4): "odometer", (0x02, 2): "fuel", (0x03, 2): "recorder_speed", (0x30, 1): "signal",
     (0x31, 1): "satellites",
 }  # fmt: skip
-OLD = PositionTable(BASIC, ITEMS, COLUMN_ITEMS, lambda block, rows: _fill(block, rows, ALARMS), item_alarms)
-NEW = PositionTable(BASIC, ITEMS, COLUMN_ITEMS, lambda block, rows: _fill(block, rows, ALARMS_2019), item_alarms)
+OLD = PositionTable(
+    BASIC, ITEMS, COLUMN_ITEMS, lambda block, rows: _fill(block, rows, ALARMS), item_alarms, ALARM_ITEMS
+)
+NEW = PositionTable(
+    BASIC, ITEMS, COLUMN_ITEMS, lambda block, rows: _fill(block, rows, ALARMS_2019), item_alarms, ALARM_ITEMS
+)
 """0x0200 of the 2011 and 2013 editions, and of 2019, which gave some alarm bits another meaning."""
 
 

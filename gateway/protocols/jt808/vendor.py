@@ -69,11 +69,13 @@ RADIO = Layout(
 WIFI = Layout("wifi", Field("mac", Bcd(6), zh="MAC地址"), Field("rssi", I8, "dBm", "信号强度"))
 CELLS = Layout(
     "cells", Field("mcc", U16, zh="国家码"), Field("mnc", U16, zh="网络码"),
-    Field("cells", Many(Layout("cell", Field("lac", Bcd(3)), Field("cid", U32), Field("rssi", U8))), zh="基站"),
+    Field("cells", Many(Layout("cell", Field("lac", Bcd(3), zh="位置区"), Field("cid", U32, zh="小区"),
+        Field("rssi", U8, zh="信号强度"))), zh="基站"),
 )  # fmt: skip
 LBS = Layout(
     "lbs", Field("mcc", U16, zh="国家码"), Field("mnc", U8, zh="网络码"),
-    Field("cells", Many(Layout("cell", Field("lac", U16), Field("cid", U16), Field("rssi", U8))), zh="基站"),
+    Field("cells", Many(Layout("cell", Field("lac", U16, zh="位置区"), Field("cid", U16, zh="小区"), Field("rssi",
+        U8, zh="信号强度"))), zh="基站"),
 )  # fmt: skip
 LOCK = Layout(
     "lock", Field("id", Bcd(5), zh="锁号"), Field("card", Bcd(5), zh="卡号"), Field("battery_level", U8, "%", "电量"),
@@ -117,7 +119,7 @@ OUTSIDE: Table = {
     (0x16, 2): one("temperature", Number("H", Fraction(1, 10), -50), "Cel", "温度"),
 }
 EXTENDED: Table = {
-    (0x0001, 3): Layout("fuel", Field("fuel_1", TENTH, "L", "油量1"), Field("reserved", U8)),
+    (0x0001, 3): Layout("fuel", Field("fuel_1", TENTH, "L", "油量1"), Field("reserved", U8, zh="预留")),
     (0x0023, 6): one("fuel_2", Text(6), "L", "油量2"),
     (0x002D, 2): one("battery", MILLI, "V", "电池电压"),
     (0x002D, 4): one("power", MILLIS, "V", "外部电压"),
@@ -128,7 +130,13 @@ EXTENDED: Table = {
     (0x00C5, 4): one("states_off", U32, zh="状态, 0为有"),
     (0x00C6, 1): one("battery_alarm", U8, zh="电池报警"),
     (0x00CE, 2): one("power", HUNDREDTH, "V", "外部电压"),
-    (0x00D8, 9): Layout("cell", Field("mcc", U16), Field("mnc", U8), Field("lac", U16), Field("cid", U32)),
+    (0x00D8, 9): Layout(
+        "cell",
+        Field("mcc", U16, zh="国家码"),
+        Field("mnc", U8, zh="网络码"),
+        Field("lac", U16, zh="位置区"),
+        Field("cid", U32, zh="小区"),
+    ),
     (0x00E1, 1): LEVEL,
 }
 ENGINE: Table = {
@@ -172,8 +180,9 @@ OBD: Table = {
         Field("battery", TENTH, "V", "电池电压"), Field("rpm", U16, "rpm", "转速"), Field("obd_speed", U8, "km/h",
             "车速"),
         Field("throttle", PERCENT_OF_255, "%", "节气门"), Field("engine_load", PERCENT_OF_255, "%", "发动机负荷"),
-        Field("coolant", WARM, "Cel", "水温"), Field("unknown_1", Raw(2)),
-        Field("consumption", HUNDREDTH, zh="油耗"), Field("unknown_2", Raw(8)), Field("fuel_used", HUNDREDTH, "L",
+        Field("coolant", WARM, "Cel", "水温"), Field("unknown_1", Raw(2), zh="未知"),
+        Field("consumption", HUNDREDTH, zh="油耗"), Field("unknown_2", Raw(8), zh="未知"), Field("fuel_used",
+            HUNDREDTH, "L",
             "累计油耗"),
     ),
     (0x94, None): one("vin", Text(), zh="车辆识别代号"),
@@ -186,7 +195,7 @@ VENDOR_ITEMS: Table = {
     **{(0x51, size): one("temperatures", Many(Unless(SignMagnitude("H", Fraction(1, 10)), 0xFFFF)), "Cel", "温度")
        for size in (2, 16)},
     (0x56, 2): Layout("battery_level", Field("battery_level", Number("B", Fraction(10)), "%", "电池电量"),
-        Field("reserved", U8)),
+        Field("reserved", U8, zh="预留")),
     (0x57, 8): Layout(
         "driving", Field("alarms", U16, zh="驾驶行为", bits={8 + bit: name for bit, name in DRIVING.items()}),
         Field("switches", U16, zh="开关量"), Field("more", U32, zh="扩展报警"),
@@ -212,14 +221,14 @@ VENDOR_ITEMS: Table = {
     (0xE1, 2): POWER,
     (0xE1, None): CELLS,
     (0xE2, 4): one("fuel_sensor", TENTHS, "L", "油量"),
-    (0xE3, 4): Layout("battery", Field("reserved", U8), Field("battery_level", U8, "%", "电池电量"),
+    (0xE3, 4): Layout("battery", Field("reserved", U8, zh="预留"), Field("battery_level", U8, "%", "电池电量"),
         Field("battery", HUNDREDTH, "V", "电池电压")),
     (0xE4, 2): Layout("charge", Field("charger", U8, zh="充电", codes=terms("charging 充电中", "off 未充电")),
                       Field("battery_level", U8, "%", "电池电量")),
     (0xE5, 1): one("moving", U8, zh="运动"),
     (0xE6, None): OneOf(one("sensors", Many(SENSOR), zh="温湿度"), one("obd_text", Printable(), zh="OBD数据")),
     (0xE7, 8): Layout("device_alarms", Field("alarms", U16, zh="报警", bits=terms("vibration 震动", "sos_1 紧急1",
-        "sos_2 紧急2", "sos_3 紧急3")), Field("more", Raw(6))),
+        "sos_2 紧急2", "sos_3 紧急3")), Field("more", Raw(6), zh="其他")),
     (0xE9, 1): CHARGE,
     (0xE9, 4): CARD,
     (0xD4, 4): CARD,

@@ -18,10 +18,11 @@ SET_EVENTS = Layout(
     "events",
     Field(
         "events",
-        Many(Layout("event", EVENT_ID, Field("text", Terminated(limit=20), zh="事件内容")), U8),
+        Many(Layout("event", EVENT_ID, Field("text", Terminated(), zh="事件内容")), U8),
         zh="事件项, 空为全部删除",
     ),
 )
+"""The standard says at most 20 bytes a text; terminals take and centres send more."""
 EVENT = Layout("event", EVENT_ID)
 QUESTION_ID = Field("question_id", U32, zh="问题ID")
 QUESTION = Layout(
@@ -29,9 +30,7 @@ QUESTION = Layout(
     QUESTION_FLAG,
     QUESTION_ID,
     Field("question", Terminated(limit=100), zh="问题"),
-    Field(
-        "answers", Many(Layout("answer", ANSWER_ID, Field("text", Terminated(limit=20), zh="答案内容"))), zh="候选答案"
-    ),
+    Field("answers", Many(Layout("answer", ANSWER_ID, Field("text", Terminated(), zh="答案内容"))), zh="候选答案"),
 )
 ANSWER = Layout("answer", QUESTION_ID, ANSWER_ID)
 CALL_BACK = Layout("call back", CALL_FLAG, PHONE)

@@ -134,4 +134,4 @@ def decode(frame: bytes, *, explain: bool = False) -> Message:
     header, body = parse(frame)
     name, layout = body_layout(header.message_id, body)
     trace: list[Span] = []
-    return Message(header, name, layout.decode(body, trace if explain else None), body, trace)
+    return Message(header, name, layout.decode(body, trace if explain else None), layout, body, trace)

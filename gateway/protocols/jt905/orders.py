@@ -19,7 +19,7 @@ TEXT_LIMIT = 60
 ORDER = Field("order", U32, zh="业务ID")
 TYPES = terms("immediate 即时召车", "booking 预约召车", "assigned 车辆指派")
 WANTED = Stamp("YYMMDDhhmmss", blank=True)
-DESCRIPTION = Terminated(limit=TEXT_LIMIT)
+DESCRIPTION = Terminated(limit=TEXT_LIMIT, cut=True)
 
 TASK = Layout(
     "order task",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import ProtocolError
 from gateway.wire.clocks import CHINA, Clock, Elapsed, LongStamp, MaybeDaily, Stamp
-from gateway.wire.kinds import U64, Bcd, Digits, Kind, Number, Raw, SignMagnitude
+from gateway.wire.kinds import U64, Bcd, Digits, Kind, Noughts, Number, Raw, SignMagnitude, Unless
 from gateway.wire.reader import Reader
 from gateway.wire.texts import Terminated, Text
 from tests.gateway.strategies import values
@@ -18,6 +18,7 @@ from tests.gateway.strategies import values
 KINDS: list[Kind] = [
     Number("B"), Number("h", Fraction(1, 10)), Number("B", Fraction(1), -40), Number("I", Fraction(1, 600_000)), U64,
     SignMagnitude("H", Fraction(1, 10)), Bcd(6), Digits(3, 1), Digits(4), Digits(2, 2, exact=True), Raw(4), Raw(),
+        Noughts(3), Unless(Number("B"), 255),
     Text(9), Text(), Text(6, pad=b" "), Terminated(), Terminated(limit=60), Terminated(digits=11),
     Clock(), Stamp("YYMMDDhhmm"), Stamp("YYYYMMDD", blank=True), Stamp("hhmm"), Stamp("YYMMDDhhmmss", UTC),
     LongStamp(), MaybeDaily(), Elapsed("hhmm"), Elapsed("hhmmss"),
@@ -81,6 +82,7 @@ def test_values_stand_as_the_standards_say(kind: Kind, raw: str, value: object):
         (Text(4), "昆山市", "6 bytes of 4"),
         (Text(limit=4), "昆山市", "6 bytes of 4"),
         (Terminated(digits=11), "1391234567", "11 digits"),
+        (Terminated(limit=4), "昆山市", "6 bytes of 4"),
         (Terminated(), "a\0b", "terminator"),
         (Clock(), datetime(1999, 1, 1, tzinfo=UTC), "1999"),
         (Stamp("YYYYMMDD"), None, "no time"),
@@ -94,7 +96,7 @@ def test_what_does_not_fit_is_refused_in_words(kind: Kind, value: object, words:
 
 @given(st.text("昆山ABC", max_size=80))
 def test_long_texts_are_cut_between_characters(text: str):
-    written = Terminated(limit=60).write(text)
+    written = Terminated(limit=60, cut=True).write(text)
     assert len(written) <= 61
     assert text.startswith(written[:-1].decode("gbk"))
 
