@@ -15,14 +15,13 @@ class Login {
     return this.session?.permissions.includes(permission) ?? false;
   }
 
-  /** Ask the server whether a cookie of before still stands. */
+  /** Ask the server whether the cookie still stands. A server that is away ends nobody's work. */
   async resume(): Promise<void> {
     try {
       this.session = await ask<Session>('GET', '/api/v1/session');
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      this.session = null;
-      this.ended = false;
+      this.session ??= null;
     }
   }
 

@@ -59,19 +59,19 @@ float diamond(vec2 p, float r) { return (abs(p.x) + abs(p.y) - r) * 0.7071; }
 float cross_(vec2 p) { p = vec2(p.x + p.y, p.y - p.x) * 0.7071; return min(box(p, vec2(0.72, 0.16)), box(p, vec2(0.16, 0.72))); }
 float triangle(vec2 p) { return max(p.y - 0.5, max(dot(p, vec2(0.866, -0.5)), dot(p, vec2(-0.866, -0.5))) - 0.42); }
 float body(vec2 p) {
-  if (kind == 0u) return circle(p, 0.5);
-  if (kind == 1u) return box(p, vec2(0.44));
-  if (kind == 2u) return diamond(p, 0.66);
-  if (kind == 3u) return max(circle(p, 0.5), -box(p, vec2(0.32, 0.11)));
-  if (kind == 4u) return cross_(p * 1.15) / 1.15;
-  return triangle(p * 1.05);
+  if (kind == 0u) return circle(p, 0.42);
+  if (kind == 1u) return box(p, vec2(0.37));
+  if (kind == 2u) return diamond(p, 0.56);
+  if (kind == 3u) return max(circle(p, 0.42), -box(p, vec2(0.26, 0.09)));
+  if (kind == 4u) return cross_(p * 1.4) / 1.4;
+  return triangle(p * 1.2) / 1.2;
 }
 void main() {
   vec2 p = gl_PointCoord * 2.0 - 1.0;
   float d = body(p);
   if (nose > 0.5) {
     vec2 q = vec2(dot(p, vec2(-heading.y, heading.x)), dot(p, heading));
-    float tip = max(0.64 - q.y, abs(q.x) * 0.73 + q.y * 0.68 - 0.66);
+    float tip = max(0.52 - q.y, abs(q.x) * 0.88 + q.y * 0.476 - 0.462);
     d = min(d, tip);
   }
   float soft = 2.0 / size;
@@ -211,7 +211,7 @@ export class FleetLayer implements CustomLayerInterface {
   /** Diameter of a mark, pixels of the page. */
   static size(zoom: number): number {
     const share = Math.min(1, Math.max(0, (zoom - SMALL_ZOOM) / (LARGE_ZOOM - SMALL_ZOOM)));
-    return 17 + 21 * share;
+    return 19 + 23 * share;
   }
 
   #set(gl: WebGL2RenderingContext, at: Uniforms, options: CustomRenderMethodInput): void {

@@ -80,7 +80,7 @@ export class Overlay {
   #ring(context: CanvasRenderingContext2D, lon: number, lat: number, width: number, height: number): void {
     const { x, y } = this.#map.project([lon, lat]);
     if (x < -50 || y < -50 || x > width + 50 || y > height + 50) return;
-    const radius = FleetLayer.size(this.#map.getZoom()) * 0.62 + 4;
+    const radius = FleetLayer.size(this.#map.getZoom()) * 0.56 + 4;
     for (const [line, color] of [
       [5, LOOK[this.#scene.theme].plate],
       [2.5, LOOK[this.#scene.theme].ring],
@@ -98,7 +98,7 @@ export class Overlay {
     const look = LOOK[this.#scene.theme];
     const width = context.measureText(label).width + 10;
     const left = Math.round(x - width / 2);
-    const top = Math.round(y + FleetLayer.size(this.#map.getZoom()) * 0.6 + 5);
+    const top = Math.round(y + FleetLayer.size(this.#map.getZoom()) * 0.5 + 5);
     context.fillStyle = look.plate;
     context.strokeStyle = strong ? look.ring : look.edge;
     context.lineWidth = strong ? 2 : 1;
