@@ -44,6 +44,7 @@ timescale: .venv/.ready
 	@$(BIN)/python -m tracking timescale-install || echo "*** the tests on TimescaleDB will be skipped ***"
 
 test: setup browser timescale ## every test; ONLY=<path or keyword> for some
+	$(if $(ONLY),,cd $(WEB) && PATH=$(BIN):$$PATH npm test --silent)
 	$(BIN)/pytest $(if $(ONLY),$(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)"))
 
 bench: setup ## the benchmark table, also as bench.json; ONLY=<row>
