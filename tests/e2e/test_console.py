@@ -56,11 +56,13 @@ class Desk:
         self.page.evaluate("() => localStorage.clear()")
         self.page.reload()
         wait(lambda: self.page.evaluate("() => window.taxihub?.idle()"), "the map is drawn again")
+        expect(self.page.get_by_role("option")).to_have_count(3)
         return self.page
 
     def choose(self, part: str) -> None:
         self.page.keyboard.press("F2")
         self.page.keyboard.type(part)
+        expect(self.page.get_by_role("option")).to_have_count(1)
         self.page.keyboard.press("Enter")
 
     def mark(self, plate: str, color: tuple[int, int, int]) -> bool:
