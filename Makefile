@@ -1,10 +1,12 @@
 # taxihub: `make run`, `make test`, `make bench`. Everything is installed into this clone.
 SHELL := /bin/bash
 PYTHON ?= python3
-BIN := .venv/bin
+BIN := $(CURDIR)/.venv/bin
+WEB := dashboard/web
+APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 .DEFAULT_GOAL := help
 
-.PHONY: help setup check test
+.PHONY: help setup run check test bench screens lock browser timescale
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
@@ -14,13 +16,45 @@ help: ## this list
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-setup: .venv/.ready ## install everything into the clone, start nothing
+$(WEB)/node_modules/.ready: .venv/.ready $(WEB)/package-lock.json
+	cd $(WEB) && PATH=$(BIN):$$PATH npm ci --no-audit --no-fund --loglevel=error
+	touch $@
 
-check: setup ## linter, formatter, type checker, import contracts
+dashboard/static/index.html: $(WEB)/node_modules/.ready $(shell find $(WEB) -type f -not -path '*/node_modules/*')
+	cd $(WEB) && PATH=$(BIN):$$PATH npm run --silent build
+	touch $@
+
+setup: .venv/.ready dashboard/static/index.html ## install everything into the clone, start nothing
+
+run: setup ## the demo: database, bus, gateway, tracking, dispatch, console and a city of taxis; DB=timescale
+	$(BIN)/python -m simulator demo $(if $(DB),--database $(DB)) $(if $(SCENARIO),--scenario $(SCENARIO))
+
+check: setup ## linters, formatters, type checkers, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
+	cd $(WEB) && PATH=$(BIN):$$PATH npm run --silent check
 
-test: setup ## every test; ONLY=<path or keyword> for some
-	$(BIN)/pytest
+browser: .venv/.ready
+	@command -v chromium >/dev/null && fc-list :lang=zh | grep -q . || \
+	  { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends chromium fonts-noto-cjk fontconfig; }
+
+timescale: .venv/.ready
+	@$(BIN)/python -m tracking timescale-install || echo "*** the tests on TimescaleDB will be skipped ***"
+
+test: setup browser timescale ## every test; ONLY=<path or keyword> for some
+	$(if $(ONLY),,cd $(WEB) && PATH=$(BIN):$$PATH npm test --silent)
+	$(BIN)/pytest $(if $(ONLY),$(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)"))
+
+bench: setup ## the benchmark table, also as bench.json; ONLY=<row>
+	ONLY="$(ONLY)" $(BIN)/python -m tests.benchmarks
+
+screens: setup browser ## pictures of the console's screens into docs/screens
+	$(BIN)/python -m tests.e2e.screens docs/screens
+
+lock: ## pin all requirements anew, with hashes
+	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv==0.13.9
+	for name in requirements requirements-dev; do .venv-lock/bin/uv pip compile --quiet --upgrade --generate-hashes \
+	  --no-header --no-annotate --universal --python-version 3.11 -o $$name.lock $$name.in || exit 1; done
+	rm -rf .venv-lock

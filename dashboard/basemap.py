@@ -105,7 +105,7 @@ def features(extract: Path) -> Iterator[tuple[Feature, str]]:
                 if tags and getattr(thing, is_kind)() and (feature := of_kind(tags)):
                     try:
                         yield feature, geometry(thing)
-                    except (RuntimeError, ValueError):
+                    except (RuntimeError, osmium.InvalidLocationError):
                         continue  # a way cut off by the extract's edge has too few nodes
     except (RuntimeError, OSError) as error:
         raise BaseMapError(f"{extract}: {error}") from error

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -475,3 +476,20 @@ KINDS: Mapping[type, str] = {
 """Name of each kind of report."""
 Report = Position | TripRecord | SignIn | SignOut | OrderAnswer | SafetyEvent | DriverCard | MediaEvent | Registration
 """Whatever a message may say."""
+
+_ADAPTERS: Mapping[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for kind, name in KINDS.items()}
+
+
+def to_plain(report: Report) -> dict[str, Any]:
+    """A report as JSON values, in the units of its attributes: {"kind", ...}."""
+    kind = KINDS[type(report)]
+    return {"kind": kind, **_ADAPTERS[kind].dump_python(report, mode="json")}
+
+
+def from_plain(data: Mapping[str, Any]) -> Report:
+    """Inverse of `to_plain`. Raises ValueError on anything else."""
+    adapter = _ADAPTERS.get(str(data.get("kind")))
+    if adapter is None:
+        raise ValueError(f"a report has one of the kinds {', '.join(_ADAPTERS)}, not {data.get('kind')!r}")
+    report: Report = adapter.validate_python({key: value for key, value in data.items() if key != "kind"})
+    return report

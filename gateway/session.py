@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.command import Command
+from gateway.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +37,43 @@ class Columns:
 Translator = Callable[[Sequence[bytes]], Columns]
 
 
-@dataclass(slots=True)
-class Held:
-    """A frame whose answer waits until the spool has it.
+@dataclass(frozen=True, slots=True)
+class Fixes:
+    """Positions, which are decoded in columns together with those of other terminals.
 
-    terminal   key of the terminal that sent it
-    raw        the frame as it came
-    bodies     basic bodies in it, one per fix
-    translate  reads bodies of this kind; frames with the same translator are decoded together.
-               None: nobody reads this message yet, so the frame is kept as it is
+    bodies     basic bodies, one per fix
+    translate  reads bodies of this kind
     backfill   the terminal had stored these before
-    token      what the session needs to answer
+    """
+
+    bodies: Sequence[bytes]
+    translate: Translator
+    backfill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message that is kept whole, with what it says in the published language (often nothing yet)."""
+
+    message: str
+    reports: Sequence[Report] = ()
+
+
+Content = Fixes | Said
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A frame whose answer waits until what it holds is durable.
+
+    terminal  key of the terminal that sent it
+    raw       the frame as it came
+    token     what the session needs to answer
     """
 
     terminal: str
     raw: bytes
-    bodies: Sequence[bytes]
-    translate: Translator | None
-    backfill: bool
+    content: Content
     token: Any
 
 

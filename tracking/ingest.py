@@ -85,9 +85,10 @@ class Writer:
             with store.savepoint():
                 if entry.kind == "terminal":
                     store.enrol(Enrolment(**json.loads(entry.columns)), moment(entry.received))
-                elif entry.kind == "unread":
+                elif entry.kind == "message":
                     for one in json.loads(entry.columns):
-                        store.keep(one["terminal"], bytes.fromhex(one["frame"]), moment(entry.received))
+                        frame, received = bytes.fromhex(one["frame"]), moment(entry.received)
+                        store.keep(one["terminal"], one["message"], frame, one["reports"], received)
                 else:
                     raise ValueError(f"unknown kind {entry.kind!r}")
             self.counts[entry.kind] += 1

@@ -12,6 +12,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 from psycopg import errors
+from psycopg.types.json import Jsonb
 
 from gateway.report import Enrolment, FixBatch, Flag, moment
 from tracking.columns import COLUMNS, copy_rows
@@ -57,13 +58,13 @@ class Store:
             (spool, seq, terminal, cause, content),
         )
 
-    def keep(self, terminal: str, frame: bytes, received: datetime) -> None:
-        """A frame that nothing reads yet."""
+    def keep(self, terminal: str, name: str, frame: bytes, reports: Sequence[Any], received: datetime) -> None:
+        """A message that is no position."""
         (terminal_id,) = self._terminal_ids([terminal])
         self._db.execute(
-            "INSERT INTO unread_frame (terminal_id, digest, received, frame) VALUES (%s, %s, %s, %s)"
+            "INSERT INTO message (terminal_id, digest, received, name, frame, reports) VALUES (%s, %s, %s, %s, %s, %s)"
             " ON CONFLICT DO NOTHING",
-            (int(terminal_id), sha256(frame).digest(), received, frame),
+            (int(terminal_id), sha256(frame).digest(), received, name, frame, Jsonb(reports)),
         )
 
     # fleet

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import operator
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import orjson
 import structlog
 from numpy.typing import NDArray
 
 from gateway.errors import SpoolError
-from gateway.report import FIX, FixBatch, Flag
+from gateway.report import FIX, FixBatch, Flag, to_plain
 from gateway.server.plausible import Region, judge
-from gateway.session import Columns, Held, Translator
+from gateway.session import Columns, Fixes, Held, Said, Translator
 from gateway.spool import Entry
 from gateway.spool.log import pack_frames
 
@@ -58,7 +58,7 @@ def decode(held: Sequence[Held], received_us: int, judge_by: Judge) -> Tick:
 
 
 def _kept(one: Held) -> Held:
-    return replace(one, bodies=(), translate=None)
+    return replace(one, content=Said("undecodable"))
 
 
 def _breaks(one: Held, judge_by: Judge) -> bool:
@@ -72,17 +72,16 @@ def _breaks(one: Held, judge_by: Judge) -> bool:
 def _decode(held: Sequence[Held], received_us: int, judge_by: Judge) -> Tick:
     """Bodies grouped by how they are to be read."""
     counts: Counter[str] = Counter()
-    ok = [one.translate is None for one in held]
+    ok = [isinstance(one.content, Said) for one in held]
     terminals: dict[str, int] = {}
     parts: list[tuple[NDArray[np.void], Sequence[bytes]]] = []
     for translate, frames in _grouped(held).items():
-        columns, owner = _read(translate, [held[i] for i in frames], frames, counts)
+        columns, owner, late = _read(translate, frames, counts)
         rows = columns.rows
         rows["frame"] = owner
         rows["terminal"] = [terminals.setdefault(held[i].terminal, len(terminals)) for i in owner]
         rows["received"] = received_us
         rows["flags"] = judge(rows, judge_by.region, judge_by.ahead_us)
-        late = np.array([held[i].backfill for i in owner], bool)
         rows["flags"][late] |= np.uint16(Flag.BACKFILL)
         for i in set(owner):
             ok[i] = True
@@ -95,29 +94,38 @@ def _decode(held: Sequence[Held], received_us: int, judge_by: Judge) -> Tick:
 
 
 def _entries(held: Sequence[Held], batch: FixBatch, received_us: int) -> list[Entry]:
-    """All frames as evidence beside their fixes, and once more by themselves those that nobody reads yet."""
-    unread = [{"terminal": one.terminal, "frame": one.raw.hex()} for one in held if one.translate is None]
-    entries = [Entry("unread", received_us, json.dumps(unread).encode())] if unread else []
-    if len(unread) < len(held):
+    """Positions with their raw frames as evidence, and messages by themselves."""
+    messages = [_message(one, one.content) for one in held if isinstance(one.content, Said)]
+    entries = [Entry("message", received_us, orjson.dumps(messages))] if messages else []
+    if len(messages) < len(held):
         entries.append(Entry("fix", received_us, batch.to_bytes(), pack_frames([one.raw for one in held])))
     return entries
 
 
-def _grouped(held: Sequence[Held]) -> dict[Translator, list[int]]:
-    groups: dict[Translator, list[int]] = {}
+def _message(held: Held, said: Said) -> dict[str, object]:
+    return {
+        "terminal": held.terminal, "message": said.message, "frame": held.raw.hex(),
+        "reports": [to_plain(report) for report in said.reports],
+    }  # fmt: skip
+
+
+def _grouped(held: Sequence[Held]) -> dict[Translator, list[tuple[int, Fixes]]]:
+    """Positions by how they are read, each with the index of its frame."""
+    groups: dict[Translator, list[tuple[int, Fixes]]] = {}
     for i, one in enumerate(held):
-        if one.translate is not None:
-            groups.setdefault(one.translate, []).append(i)
+        if isinstance(one.content, Fixes):
+            groups.setdefault(one.content.translate, []).append((i, one.content))
     return groups
 
 
 def _read(
-    translate: Translator, held: Sequence[Held], frames: Sequence[int], counts: Counter[str]
-) -> tuple[Columns, list[int]]:
-    """Columns of a group, and for each row the frame that it came from."""
-    bodies = [body for one in held for body in one.bodies]
-    frame_of = [i for i, one in zip(frames, held, strict=True) for _ in one.bodies]
+    translate: Translator, frames: Sequence[tuple[int, Fixes]], counts: Counter[str]
+) -> tuple[Columns, list[int], NDArray[np.bool_]]:
+    """Columns of a group; for each row the frame that it came from, and whether it came late."""
+    bodies = [body for _, fixes in frames for body in fixes.bodies]
+    frame_of = [i for i, fixes in frames for _ in fixes.bodies]
+    late = [fixes.backfill for _, fixes in frames for _ in fixes.bodies]
     columns = translate(bodies)
     for cause in columns.errors.values():
         counts[f"fix_{cause}"] += 1
-    return columns, [frame_of[i] for i in columns.source]
+    return columns, [frame_of[i] for i in columns.source], np.array(late, bool)[columns.source]

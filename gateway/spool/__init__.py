@@ -3,8 +3,8 @@
 An append-only log in SQLite (WAL, `synchronous=FULL`), one row per batch. The gateway is its only
 writer (`Spool`); tracking's writer reads it from another process (`SpoolReader`) and leaves word of
 how far it got, so that the gateway may trim. Entry kinds: "fix" (columns are a `FixBatch`, raw its
-frames), "terminal" (columns are JSON of one `Enrolment`) and "unread" (JSON list of {terminal, frame}:
-messages that were acknowledged though nothing reads them yet).
+frames), "terminal" (columns are JSON of one `Enrolment`) and "message" (JSON list of {terminal, message,
+frame, reports}: messages other than positions, whole, with what they say).
 """
 
 from gateway.errors import SpoolError

@@ -101,3 +101,36 @@ def test_a_missing_or_foreign_file_is_refused_by_name(tmp_path: Path):
     (tmp_path / "text.osm.pbf").write_text("no map at all")
     with pytest.raises(RoadsError, match=r"cannot read roads from .*text\.osm\.pbf"):
         Roads.load(tmp_path / "text.osm.pbf")
+
+
+def one_way(directory: Path, tags: dict[str, str]) -> Path:
+    """An OSM file with a single way between two nodes."""
+    nodes = "".join(f'<node id="{i}" version="1" lat="31.{i}" lon="121.0"/>' for i in (1, 2))
+    inner = "".join(f'<tag k="{key}" v="{value}"/>' for key, value in tags.items())
+    path = directory / "one.osm"
+    path.write_text(f'<osm version="0.6">{nodes}<way id="1" version="1"><nd ref="1"/><nd ref="2"/>{inner}</way></osm>')
+    return path
+
+
+@pytest.mark.parametrize(
+    ("tags", "directions"),
+    [
+        ({}, (True, True)),
+        ({"oneway": "yes"}, (True, False)),
+        ({"oneway": "-1"}, (False, True)),
+        ({"junction": "roundabout"}, (True, False)),
+        ({"highway": "motorway"}, (True, False)),
+        ({"highway": "motorway", "oneway": "no"}, (True, True)),
+    ],
+)
+def test_directions_are_those_that_the_tags_mean(tmp_path: Path, tags: dict[str, str], directions: tuple[bool, bool]):
+    (found,) = read(one_way(tmp_path, {"highway": "primary"} | tags)).ways
+    assert (found.forward, found.backward) == directions
+
+
+@pytest.mark.parametrize(
+    "tags", [{"highway": "footway"}, {"access": "private"}, {"motor_vehicle": "no"}, {"area": "yes"}]
+)
+def test_what_is_closed_to_cars_is_no_road(tmp_path: Path, tags: dict[str, str]):
+    with pytest.raises(RoadsError, match="no road for cars"):
+        read(one_way(tmp_path, {"highway": "service"} | tags))

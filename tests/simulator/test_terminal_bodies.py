@@ -15,6 +15,7 @@ from simulator.plane import Plane
 from simulator.receiver import FARTHEST_M, Receiver, with_edges
 from simulator.roll import Cab
 from simulator.terminal import jt808, jt905, mqtt
+from simulator.terminal.backoff import Backoff
 from simulator.terminal.outfit import reader
 
 SHARED_FLAGS = [Status.ACC_ON, Status.OUT_OF_SERVICE, Status.OCCUPIED, Status.OIL_CUT, Status.DOORS_LOCKED]
@@ -111,3 +112,12 @@ def test_a_standing_receiver_holds_its_position():
     first, second = (receiver.fix(parked, NOW + timedelta(seconds=s)) for s in (0, 600))
     assert (first.lat, first.lon, first.course) == (second.lat, second.lon, second.course)
     assert Status.ACC_ON not in first.status
+
+
+@given(seed=st.integers(0, 10**6))
+def test_waits_between_tries_double_up_to_a_minute_and_are_jittered(seed: int):
+    backoff = Backoff(np.random.default_rng(seed))
+    for most in (1, 2, 4, 8, 16, 32, 60, 60, 60):
+        assert most / 2 <= backoff.next_s() <= most
+    backoff.reset()
+    assert backoff.next_s() <= 1

@@ -88,13 +88,14 @@ def test_poison_is_quarantined_alone(tmp_path: Path, database: str):
     assert writer.counts["quarantined"] == 5
 
 
-def test_unread_frames_are_kept_once(tmp_path: Path, database: str):
+def test_messages_are_kept_once_with_what_they_say(tmp_path: Path, database: str):
     spool = spool_in(tmp_path)
-    one = {"terminal": "jt905/1", "frame": "7e0b05"}
-    spool.append([Entry("unread", 1, json.dumps([one, one, {**one, "frame": "7e0b06"}]).encode())])
+    said = [{"kind": "order_answer", "terminal": "jt905/1", "order": 7, "answer": "grab", "reason": ""}]
+    one = {"terminal": "jt905/1", "message": "grab_order", "frame": "7e0b01", "reports": said}
+    spool.append([Entry("message", 1, json.dumps([one, one, {**one, "frame": "7e0b02", "reports": []}]).encode())])
     with writing(database, tmp_path), wait_for(database, 1) as db:
-        frames = db.execute("SELECT frame FROM unread_frame ORDER BY frame").fetchall()
-    assert frames == [(b"\x7e\x0b\x05",), (b"\x7e\x0b\x06",)]
+        rows = db.execute("SELECT name, frame, reports FROM message ORDER BY frame").fetchall()
+    assert rows == [("grab_order", b"\x7e\x0b\x01", said), ("grab_order", b"\x7e\x0b\x02", [])]
 
 
 def test_the_writer_outlives_the_loss_of_its_connection(tmp_path: Path, database: str):

@@ -72,12 +72,14 @@ CREATE TABLE quarantine (
     content  bytea NOT NULL
 );
 
--- Messages that a terminal was told "received" for though nothing reads them yet: kept whole, so that
--- a later version can.
-CREATE TABLE unread_frame (
+-- Messages other than positions, whole, with what they say. A re-sent frame is kept once.
+CREATE TABLE message (
     terminal_id integer NOT NULL REFERENCES terminal,
-    digest      bytea NOT NULL,        -- SHA-256 of the frame: a re-sent one is kept once
+    digest      bytea NOT NULL,        -- SHA-256 of the frame
     received    timestamptz NOT NULL,
+    name        text NOT NULL,         -- as in the message tables, "unknown" for others
     frame       bytea NOT NULL,
+    reports     jsonb NOT NULL,        -- list of gateway.report's reports, in SI units
     PRIMARY KEY (terminal_id, digest)
 );
+CREATE INDEX message_by_name ON message (name, received);

@@ -16,7 +16,7 @@ from gateway.protocols.jt808.header import build, parse
 from gateway.protocols.jt808.messages import body_layout, encode_body
 from gateway.protocols.jt808.translate import NEW, OLD, split_batch
 from gateway.report import terminal_key
-from gateway.session import Authority, Held, Limits
+from gateway.session import Authority, Fixes, Held, Limits
 from gateway.wire.message import Header
 
 NO_SUCH_TERMINAL = 4
@@ -114,7 +114,8 @@ class Jt808Session(FramedSession):
         answered: bool = True,
     ) -> Held:
         table = NEW if header.version >= 2019 else OLD
-        return Held(self.terminal, b"~" + frame + b"~", bodies, table.read, backfill, header if answered else None)
+        fixes = Fixes(bodies, table.read, backfill)
+        return Held(self.terminal, b"~" + frame + b"~", fixes, header if answered else None)
 
     def send(self, command: Command) -> bool:
         if not self.terminal:

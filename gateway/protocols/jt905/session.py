@@ -11,10 +11,11 @@ from collections.abc import Callable
 from gateway.command import Command, QueryPosition, SendText
 from gateway.errors import ProtocolError
 from gateway.framed import FramedSession
-from gateway.protocols.jt905.messages import encode_body, frame, parse
+from gateway.protocols.jt905.messages import MESSAGES, body_layout, encode_body, frame, parse
+from gateway.protocols.jt905.reports import reports
 from gateway.protocols.jt905.translate import TABLE, split_catch_up
 from gateway.report import terminal_key
-from gateway.session import Authority, Held, Limits
+from gateway.session import Authority, Fixes, Held, Limits, Said
 from gateway.wire.message import Header
 
 STRANGERS = 3
@@ -54,10 +55,13 @@ class Jt905Session(FramedSession):
         self.counts["identity_changed" if self._number else "identified"] += 1
         self._number, self.terminal = header.terminal, terminal
 
-    def _other(self, header: Header, _body: bytes, raw: bytes) -> Held:
-        """905 defines no "unsupported": a message that nobody reads yet is kept, then acknowledged with 0."""
-        self.refuse("unknown_message", raw)
-        return Held(self.terminal, b"~" + raw + b"~", [], None, False, header)
+    def _other(self, header: Header, body: bytes, raw: bytes) -> Held:
+        """905 defines no "unsupported": what cities add is kept whole, then acknowledged with 0."""
+        name, layout = body_layout(header.message_id, body)
+        if header.message_id not in MESSAGES:
+            self.refuse("unknown_message", raw)
+        said = Said(name, reports(header, layout.decode(body), body))
+        return Held(self.terminal, b"~" + raw + b"~", said, header)
 
     def _position(self, header: Header, body: bytes, raw: bytes) -> Held:
         return self._held(header, [body], raw)
@@ -70,7 +74,7 @@ class Jt905Session(FramedSession):
         return self._held(header, split_catch_up(body), raw, backfill=True)
 
     def _held(self, header: Header | None, bodies: list[bytes], raw: bytes, *, backfill: bool = False) -> Held:
-        return Held(self.terminal, b"~" + raw + b"~", bodies, TABLE.read, backfill, header)
+        return Held(self.terminal, b"~" + raw + b"~", Fixes(bodies, TABLE.read, backfill), header)
 
     def send(self, command: Command) -> bool:
         if not self._number:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gateway.protocols.mqtt.translate import read_json, split
-from gateway.session import Held
+from gateway.session import Fixes, Held
 
 
 def receive(terminal: str, payload: bytes) -> Held:
     """A message on `taxihub/<terminal>/fix` -> what the spool must hold. Raises ProtocolError."""
-    return Held(terminal, payload, split(payload), read_json, False, None)
+    return Held(terminal, payload, Fixes(split(payload), read_json), None)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gateway.protocols.owntracks.translate import is_location, read_owntracks
-from gateway.session import Held
+from gateway.session import Fixes, Held
 
 
 def receive(terminal: str, payload: bytes) -> Held | None:
     """A message on `owntracks/<user>/<device>`; None when it carries no fix. Raises ProtocolError."""
-    return Held(terminal, payload, [payload], read_owntracks, False, None) if is_location(payload) else None
+    return Held(terminal, payload, Fixes([payload], read_owntracks), None) if is_location(payload) else None

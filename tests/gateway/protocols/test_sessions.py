@@ -15,7 +15,7 @@ from gateway.protocols.jt905.session import Jt905Session
 from gateway.report import micros
 from gateway.server.batch import Judge, decode
 from gateway.server.plausible import Region
-from gateway.session import Columns, Held, Limits
+from gateway.session import Columns, Fixes, Held, Limits
 from tests.terminals import ISU, NUMBER, REGISTRATION, fix
 
 JUDGE = Judge(Region.parse("china"), 600_000_000)
@@ -121,10 +121,10 @@ def test_a_decoder_that_fails_costs_one_frame_which_is_kept():
         raise RuntimeError("a defect")
 
     good = session808().receive(jt808.encode(0x0200, fix(NOW), terminal=NUMBER, serial=1), 1)
-    bad = Held("jt808/1", b"~bad~", [b"?"], broken, False, None)
+    bad = Held("jt808/1", b"~bad~", Fixes([b"?"], broken), None)
     tick = decode([*good, bad], micros(NOW), JUDGE)
     assert tick.ok == [True, True]
     assert len(tick.fixes) == 1
     assert tick.counts == Counter(fixes=1, flagged=0, decoder_failed=1)
-    assert [entry.kind for entry in tick.entries] == ["unread", "fix"]
-    assert b'"frame": "7e6261647e"' in tick.entries[0].columns
+    assert [entry.kind for entry in tick.entries] == ["message", "fix"]
+    assert b'"frame":"7e6261647e"' in tick.entries[0].columns

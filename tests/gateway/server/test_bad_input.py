@@ -164,8 +164,8 @@ def test_an_unknown_message_of_905_is_kept_before_it_is_acknowledged(gateway: Ga
         isu.socket.sendall(frame)
         assert isu.hear().fields == {"ack_serial": 3, "ack_id": 0x0F77, "result": 0}
     entries = SpoolReader(gateway.var / "spool", "test").read(0)
-    kept = [json.loads(e.columns) for e in entries if e.kind == "unread"]
-    assert [{"terminal": f"jt905/{ISU}", "frame": frame.hex()}] in kept
+    kept = [message for e in entries if e.kind == "message" for message in json.loads(e.columns)]
+    assert {"terminal": f"jt905/{ISU}", "message": "unknown", "frame": frame.hex(), "reports": []} in kept
 
 
 def test_an_unknown_terminal_is_told_so_and_closed(gateway: Gateway):

@@ -88,7 +88,10 @@ async def test_drive_reports_until_it_is_told_to_stop(city: Path, gateway, broke
 
 
 async def test_drive_outlives_a_platform_that_is_not_there(city: Path, tmp_path: Path):
-    process = await start("drive", "--scenario", "handful", "--city", city, "--jt905", "127.0.0.1:1", "--taxis", "4")
+    state = tmp_path / "state"
+    process = await start(
+        "drive", "--scenario", "handful", "--city", city, "--jt905", "127.0.0.1:1", "--taxis", "4", "--state", state
+    )
     assert process.stderr is not None
     said = ""
     while "platform not reached" not in said:
@@ -97,6 +100,8 @@ async def test_drive_outlives_a_platform_that_is_not_there(city: Path, tmp_path:
     code, _, err = await finish(process)
     assert (code, "Traceback" in said + err) == (0, False), said + err
     assert "127.0.0.1:1" in said
+    kept = [json.loads(file.read_text())["fixes"] for file in state.iterdir()]
+    assert any(kept), "what nobody acknowledged is kept for the next run"
 
 
 @pytest.mark.parametrize("protocol", ["jt808", "jt905"])

@@ -1,0 +1,117 @@
+// Requests to the server. Errors are the server's problems (RFC 9457), or `unreachable` when there is no answer.
+import type { Key, Values } from './text/words.ts';
+import { WORDS } from './text/words.ts';
+
+export class Problem extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly values: Values;
+
+  constructor(status: number, code: string, detail: string, seconds = 0) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+    this.values = { detail, seconds };
+  }
+
+  /** The key of the words for it. */
+  get key(): Key {
+    const key = `problem.${this.code}`;
+    return key in WORDS.zh ? (key as Key) : 'problem.other';
+  }
+}
+
+interface ProblemBody {
+  code?: string;
+  detail?: string;
+  retry_after_s?: number;
+}
+
+/** Called when the server says that the log-in has ended. */
+export const ended = { tell: (): void => {} };
+
+/** The server's answer. Throws Problem, and AbortError when aborted. */
+export async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const init: RequestInit = { method, signal: signal ?? null };
+  if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    init.headers = { 'Content-Type': 'application/json' };
+  }
+  let answer: Response;
+  try {
+    answer = await fetch(path, init);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw new Problem(0, 'unreachable', String(error));
+  }
+  if (answer.ok) return (answer.status === 204 ? undefined : await answer.json()) as T;
+  const problem = await said(answer);
+  if (problem.code === 'no_login') ended.tell();
+  throw problem;
+}
+
+async function said(answer: Response): Promise<Problem> {
+  try {
+    const body = (await answer.json()) as ProblemBody;
+    return new Problem(answer.status, body.code ?? 'other', body.detail ?? '', body.retry_after_s);
+  } catch {
+    return new Problem(answer.status, 'other', `${answer.status} ${answer.statusText}`);
+  }
+}
+
+export interface Session {
+  readonly user: string;
+  readonly role: string;
+  readonly permissions: readonly string[];
+  readonly timezone: string;
+}
+
+export interface Place {
+  readonly time: string;
+  readonly lat: number;
+  readonly lon: number;
+  readonly speed_kmh: number | null;
+  readonly course_deg: number | null;
+  readonly altitude_m: number | null;
+  readonly odometer_km: number | null;
+  readonly alarms: readonly string[];
+  readonly status: readonly string[];
+  readonly satellites: number | null;
+}
+
+export interface VehicleDetail {
+  readonly id: number;
+  readonly plate: string;
+  readonly vehicle_class: string;
+  readonly company: string;
+  readonly terminal: string | null;
+  readonly condition: string;
+  readonly heard: string | null;
+  readonly last: (Place & { readonly signal: number | null }) | null;
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+export interface RouteFix extends Place {
+  readonly condition: string;
+  readonly late: boolean;
+}
+
+export interface Route {
+  readonly truncated: boolean;
+  readonly items: readonly RouteFix[];
+}
+
+export interface Day {
+  readonly day: string;
+  readonly from: string;
+  readonly to: string;
+  readonly fixes: number;
+}
+
+export interface BaseMap {
+  readonly url: string | null;
+  readonly center: readonly [number, number];
+  readonly zoom: number;
+}
+
+export type Outcome = 'sent' | 'not_connected' | 'no_terminal' | 'no_gateway';
