@@ -12,7 +12,7 @@ from gateway.wire.message import Header
 LENGTH, ENCRYPTED, PACKAGED, VERSIONED = 0x03FF, 0x1C00, 1 << 13, 1 << 14
 
 START = (
-    Field("message_id", U16, zh="消息ID"),
+    Field("message_id", U16, zh="消息ID", base16=True),
     Field(
         "attributes", U16, zh="消息体属性",
         ranges={(0, 10): Term("length", "消息体长度"), (10, 3): Term("encryption", "加密方式")},
