@@ -13,9 +13,11 @@ from typing import Any, Protocol
 
 from gateway.errors import ProtocolError
 from gateway.report import Report
-from gateway.wire.framing import Piece, cut, damage, unescaped
+from gateway.wire.framing import STANDARD as STANDARD_ESCAPES
+from gateway.wire.framing import Escapes, damage
 from gateway.wire.layout import Layout
 from gateway.wire.message import OPAQUE, UNKNOWN, Header, MessageType
+from gateway.wire.pieces import Piece, cut, unescaped
 from gateway.wire.reader import Reader, Span, gaps
 
 
@@ -111,13 +113,18 @@ class FramedDecoder(ABC):
     def note(self, header: Header) -> str:
         return ""
 
+    def escapes(self, data: bytes) -> Escapes:
+        """The delimiter and escapes of a capture."""
+        return STANDARD_ESCAPES
+
     def assemble(self, header: Header, body: bytes) -> bytes | None:
         """The whole body that this one completes; None while parts are missing. Raises ProtocolError."""
         return body
 
     def decode(self, capture: Capture, *, explain: bool = False) -> list[Decoded]:
-        found = [self._frame(piece, explain) for piece in cut(capture.data)]
-        if any(one.error for one in found) and (piece := unescaped(capture.data)) is not None:
+        escapes = self.escapes(capture.data)
+        found = [self._frame(piece, explain) for piece in cut(capture.data, escapes)]
+        if any(one.error for one in found) and (piece := unescaped(capture.data, escapes)) is not None:
             whole = self._frame(piece, explain)
             if whole.error is None:
                 return [replace(whole, note=", ".join(filter(None, (whole.note, "escapes undone before"))))]
@@ -184,17 +191,17 @@ def _placed(piece: Piece, content: bytes, trace: Iterable[Span], error: Protocol
     wrong = str(error) if error is not None and error.cause == "checksum" else "XOR"
     spans.append(Span(end, len(content), "checksum", content[end:], zh="校验码", meaning=wrong))
     at, shift = piece.places, int(piece.opened)
-    placed = [_moved(s, at, shift) for s in sorted(spans, key=lambda s: (s.start, s.end))]
-    flag = Span(0, 1, "flag", b"~", zh="标识位")
+    placed = [_moved(s, at, shift, piece.escapes) for s in sorted(spans, key=lambda s: (s.start, s.end))]
+    flag = Span(0, 1, "flag", piece.escapes.flag, zh="标识位")
     last = len(piece.escaped) + shift
     tail = [replace(flag, start=last, end=last + 1)] if piece.closed else []
     return [*([flag] if piece.opened else []), *placed, *tail]
 
 
-def _moved(span: Span, at: Sequence[int], shift: int) -> Span:
+def _moved(span: Span, at: Sequence[int], shift: int, by: Escapes) -> Span:
     start, end = at[span.start] + shift, at[span.end] + shift
     escapes = end - start - (span.end - span.start)
-    told = f"{escapes} escaped: 7d 01 = 7d, 7d 02 = 7e" if escapes else ""
+    told = f"{escapes} escaped: {by.words}" if escapes else ""
     return replace(span, start=start, end=end, meaning="; ".join(filter(None, (span.meaning, told))))
 
 

@@ -19,7 +19,7 @@ RESULTS = terms("ok 成功", "failed 失败", "bad_message 消息有误", "unsup
 GENERAL_ANSWER = Layout(
     "general answer",
     Field("ack_serial", U16, zh="应答流水号"),
-    Field("ack_id", U16, zh="应答ID"),
+    Field("ack_id", U16, zh="应答ID", base16=True),
     Field("result", U8, zh="结果", codes=RESULTS),
 )
 """0x0001 and 0x8001, alike in JT/T 808 (8.1, 8.2) and JT/T 905 (which knows results 0-2 only)."""

@@ -12,7 +12,7 @@ import orjson
 from gateway.catalog import DECODERS
 from gateway.errors import ProtocolError
 from gateway.explain import STANDARD, Capture
-from gateway.wire.framing import cut, unescape
+from gateway.wire.pieces import cut
 
 SEPARATORS = re.compile(r"0[xX]|[\s,:;_-]+")
 TEXTUAL = {"mqtt", "owntracks"}
@@ -110,9 +110,9 @@ def guess(data: bytes) -> tuple[str, str]:
         return "mqtt", "JSON without a _type"
     if data[:2] == b"\x55\xaa":
         return "jt905", "the delimiter of the meter's serial line"
-    for piece in cut(data)[:1]:
+    for piece in cut(data):
         try:
-            content = unescape(piece.escaped)
+            content = piece.content
         except ProtocolError:
             continue
         if len(content) >= 13 and content[4] == 0x10 and int.from_bytes(content[2:4], "big") == len(content) - 13:

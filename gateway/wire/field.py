@@ -49,6 +49,7 @@ class Field:
     ranges  (lowest bit, how many) -> name, for small numbers inside a word
     codes   value -> name, for enumerations
     when    the condition under which the field is there; always without one
+    base16  whether people know the number by its hex digits
     """
 
     name: str
@@ -59,6 +60,7 @@ class Field:
     ranges: Mapping[tuple[int, int], str] = field(default_factory=dict)
     codes: Mapping[int, str] = field(default_factory=dict)
     when: Condition | None = None
+    base16: bool = False
 
     def set_bits(self, word: int) -> list[str]:
         """Names of the bits that are set outside the ranges; "bit 9" where the table has no name."""
@@ -70,6 +72,8 @@ class Field:
         """What a value says, in words."""
         if not isinstance(value, int):
             return ""
+        if self.base16:
+            return f"0x{value:04X}"
         if self.bits or self.ranges:
             numbers = [f"{_words(name)} {value >> low & (1 << n) - 1}" for (low, n), name in self.ranges.items()]
             return ", ".join(numbers + [_words(name) for name in self.set_bits(value)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from gateway.errors import ProtocolError
 
@@ -14,23 +14,50 @@ MAX_FRAME = 1_100
 """Longest unescaped frame that is taken: 1,023 bytes of body, the longest header, checksum, reserve."""
 
 
-def escape(content: bytes) -> bytes:
-    """7D -> 7D 01, then 7E -> 7D 02."""
-    return content.replace(b"\x7d", b"\x7d\x01").replace(b"\x7e", b"\x7d\x02")
+class Escapes:
+    """A delimiter, and the pairs of bytes that stand for bytes which must not be on the wire."""
+
+    def __init__(self, flag: bytes, pairs: Mapping[bytes, bytes]) -> None:
+        self.flag = flag
+        self.leads = bytes({pair[0] for pair in pairs})
+        self._pairs = dict(pairs)
+        self._escaped = {plain: pair for pair, plain in pairs.items()}
+        self._undo = re.compile(b"[" + re.escape(self.leads) + b"].?", re.DOTALL)
+        self._do = re.compile(b"[" + re.escape(b"".join(self._escaped)) + b"]")
+
+    def escape(self, content: bytes) -> bytes:
+        return self._do.sub(lambda found: self._escaped[found[0]], content)
+
+    def unescape(self, content: bytes) -> bytes:
+        """Inverse of `escape`. Raises ProtocolError "escape" on a pair that stands for nothing."""
+        return self._undo.sub(self._plain, content)
+
+    def _plain(self, found: re.Match[bytes]) -> bytes:
+        pair = found[0]
+        if pair not in self._pairs:
+            raise ProtocolError("escape", f"{pair[:1].hex().upper()} followed by {pair[1:].hex() or 'nothing'}")
+        return self._pairs[pair]
+
+    def impossible(self, content: bytes) -> bool:
+        """Whether these bytes cannot stand between two delimiters of a wire."""
+        return self.flag in content or any(pair not in self._pairs for pair in self._undo.findall(content))
+
+    def places(self, escaped: bytes) -> list[int]:
+        """Offset in `escaped` of every byte of its unescaped content, and at last its own length."""
+        found, at = [], 0
+        while at < len(escaped):
+            found.append(at)
+            at += 2 if escaped[at] in self.leads else 1
+        return [*found, len(escaped)]
+
+    @property
+    def words(self) -> str:
+        """The pairs in words: "7d 01 = 7d, 7d 02 = 7e"."""
+        return ", ".join(f"{pair.hex(' ')} = {plain.hex()}" for pair, plain in self._pairs.items())
 
 
-def unescape(content: bytes) -> bytes:
-    """Inverse of `escape`. Raises ProtocolError "escape" on any other byte after 7D."""
-    if b"\x7d" not in content:
-        return content
-    head, *tails = content.split(b"\x7d")
-    parts = [head]
-    for tail in tails:
-        if not tail or tail[0] not in (1, 2):
-            raise ProtocolError("escape", f"7D followed by {tail[:1].hex() or 'nothing'}")
-        parts.append(b"\x7d" if tail[0] == 1 else b"\x7e")
-        parts.append(tail[1:])
-    return b"".join(parts)
+STANDARD = Escapes(FLAG, {b"\x7d\x01": b"\x7d", b"\x7d\x02": b"\x7e"})
+escape, unescape = STANDARD.escape, STANDARD.unescape
 
 
 def xor(content: bytes) -> int:
@@ -44,9 +71,9 @@ def xor(content: bytes) -> int:
     return folded
 
 
-def wrap(content: bytes) -> bytes:
+def wrap(content: bytes, escapes: Escapes = STANDARD) -> bytes:
     """Header and body -> whole frame with checksum, escapes and delimiters."""
-    return FLAG + escape(content + bytes((xor(content),))) + FLAG
+    return escapes.flag + escapes.escape(content + bytes((xor(content),))) + escapes.flag
 
 
 def unwrap(frame: bytes) -> bytes:
@@ -64,62 +91,6 @@ def damage(content: bytes) -> ProtocolError | None:
     if xor(content):
         return ProtocolError("checksum", f"computed {xor(content[:-1]):02x}, got {content[-1]:02x}")
     return None
-
-
-def places(escaped: bytes) -> list[int]:
-    """Offset in `escaped` of every byte of its unescaped content, and at last its own length."""
-    found, at = [], 0
-    while at < len(escaped):
-        found.append(at)
-        at += 2 if escaped[at] == 0x7D else 1
-    return [*found, len(escaped)]
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A frame out of a capture, escaped, without delimiters; which of them stood there.
-
-    plain  somebody has undone the escapes already
-    """
-
-    escaped: bytes
-    opened: bool
-    closed: bool
-    plain: bool = False
-
-    @property
-    def raw(self) -> bytes:
-        return FLAG * self.opened + self.escaped + FLAG * self.closed
-
-    @property
-    def content(self) -> bytes:
-        """The frame unescaped. Raises ProtocolError."""
-        return self.escaped if self.plain else unescape(self.escaped)
-
-    @property
-    def places(self) -> list[int]:
-        return list(range(len(self.escaped) + 1)) if self.plain else places(self.escaped)
-
-
-def cut(captured: bytes) -> list[Piece]:
-    """Frames of a capture, which may lack its first and its last delimiter.
-
-    Bytes before the first and after the last delimiter that are too few for a frame are dropped
-    when there is anything else.
-    """
-    parts = captured.split(FLAG)
-    last = len(parts) - 1
-    pieces = [(i, Piece(part, i > 0, i < last)) for i, part in enumerate(parts) if part]
-    edges = {i for i, piece in pieces if i in (0, last) and len(piece.escaped) < MIN_FRAME}
-    return [piece for i, piece in pieces if i not in edges] or [piece for _, piece in pieces]
-
-
-def unescaped(captured: bytes) -> Piece | None:
-    """A capture as one sound frame whose escapes were undone: bytes inside it could not be on a wire."""
-    content = captured.removeprefix(FLAG).removesuffix(FLAG)
-    if not re.search(rb"\x7e|\x7d[^\1\2]", content) or damage(content) is not None:
-        return None
-    return Piece(content, captured.startswith(FLAG), captured.endswith(FLAG), plain=True)
 
 
 class FrameBuffer:

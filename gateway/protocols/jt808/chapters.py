@@ -19,7 +19,12 @@ CHAPTERS = (
     Chapter(
         "消息头 Header",
         "2011 和 2013 版相同; 2019 版以消息体属性第 14 位区分。Bit 14 of the attributes tells the 2019 layout.",
-        (("2011, 2013", header.OLD), ("2019", header.NEW), ("分包项 package", header.PACKAGE)),
+        (
+            ("2011, 2013", header.OLD),
+            ("2019", header.NEW),
+            ("E7 分隔 delimited by E7", header.LONG),
+            ("分包项 package", header.PACKAGE),
+        ),
     ),
     Chapter("位置基本信息 Basic position", "28 字节。28 bytes.", (("0x0200", BASIC),)),
     Chapter(
@@ -32,7 +37,11 @@ CHAPTERS = (
         "标准之外, 见于实际终端。Outside of the standards, seen in the field.",
         items={key: kind for key, kind in VENDOR_ITEMS.items() if key not in STANDARD_ITEMS},
     ),
-    Chapter("终端参数 Terminal parameters", items=PARAMETERS),
+    Chapter(
+        "终端参数 Terminal parameters",
+        "0x0111-0x01FF 同 0x0110。0x0111-0x01FF are like 0x0110.",
+        items={key: kind for key, kind in PARAMETERS.items() if not 0x0110 < key[0] <= 0x01FF},
+    ),
     Chapter(
         "附件与音视频数据包 Attachment and media packets",
         "在各自的端口上, 不用 0x7E 分帧。On ports of their own, not framed by 0x7E.",

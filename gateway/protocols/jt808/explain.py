@@ -13,7 +13,8 @@ from gateway.protocols.jt808 import header as head
 from gateway.protocols.jt808.compressed import inflate
 from gateway.protocols.jt808.messages import MESSAGES, body_layout
 from gateway.report import Report
-from gateway.wire.framing import FLAG, wrap
+from gateway.wire.framing import FLAG, Escapes, wrap
+from gateway.wire.framing import STANDARD as STANDARD_ESCAPES
 from gateway.wire.layout import Layout
 from gateway.wire.message import Header, MessageType, resolve
 from gateway.wire.parts import Parts
@@ -30,12 +31,19 @@ class Jt808Decoder(FramedDecoder):
         """Raises ProtocolError when there is no such dialect."""
         self._dialect = dialects.dialect(dialect)
         self._parts = Parts()
+        self._head = head.OLD
+
+    def escapes(self, data: bytes) -> Escapes:
+        """Those of 0x7E, or of E7, which the first byte tells; its makers have a header of their own, too."""
+        odd = data.startswith(head.E7.flag)
+        self._head = head.LONG if odd else head.OLD
+        return head.E7 if odd else STANDARD_ESCAPES
 
     def layouts(self, content: bytes) -> Sequence[Layout]:
-        return head.layouts(content)
+        return head.layouts(content, self._head)
 
     def split(self, content: bytes) -> tuple[Header, bytes]:
-        return head.split(content)
+        return head.split(content, self._head)
 
     def row(self, header: Header) -> MessageType | None:
         return MESSAGES.get(header.message_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.errors import ProtocolError
 from gateway.wire.field import Field, Term
-from gateway.wire.framing import unwrap, wrap
+from gateway.wire.framing import Escapes, unwrap, wrap
 from gateway.wire.kinds import U8, U16, Bcd
 from gateway.wire.layout import Layout
 from gateway.wire.message import Header
@@ -12,7 +12,7 @@ from gateway.wire.message import Header
 LENGTH, ENCRYPTED, PACKAGED, VERSIONED = 0x03FF, 0x1C00, 1 << 13, 1 << 14
 
 START = (
-    Field("message_id", U16, zh="消息ID"),
+    Field("message_id", U16, zh="消息ID", base16=True),
     Field(
         "attributes", U16, zh="消息体属性",
         ranges={(0, 10): Term("length", "消息体长度"), (10, 3): Term("encryption", "加密方式")},
@@ -24,11 +24,15 @@ OLD = Layout("header", *START, Field("terminal", Bcd(6), zh="终端手机号"), 
 NEW = Layout(
     "header of 2019", *START, Field("edition", U8, zh="协议版本号"), Field("terminal", Bcd(10), zh="终端手机号"), SERIAL
 )
+LONG = Layout("header with a long number", *START, Field("terminal", Bcd(7), zh="终端手机号"), SERIAL)
+"""What makers send who delimit by E7: a number of seven bytes."""
 PACKAGE = Layout("package", Field("total", U16, zh="消息总包数"), Field("number", U16, zh="包序号"))
 
 
-def layouts(content: bytes) -> list[Layout]:
+def layouts(content: bytes, old: Layout = OLD) -> list[Layout]:
     """Layouts of the header of an unescaped frame, and of its package fields. Raises ProtocolError.
+
+    old  the layout without bit 14
 
     A 2019 flag whose layout does not fit the announced length is read again in the old layout:
     firmware exists that sets the flag and still sends six-byte numbers.
@@ -38,7 +42,7 @@ def layouts(content: bytes) -> list[Layout]:
         raise ProtocolError("encrypted", f"body attributes {attributes:04x}: encryption is not supported", reply=3)
     package = [PACKAGE] if attributes & PACKAGED else []
     mismatch = ""
-    for head in (NEW, OLD) if attributes & VERSIONED else (OLD,):
+    for head in (NEW, old) if attributes & VERSIONED else (old,):
         length = len(content) - head.struct.size - len(package) * PACKAGE.struct.size
         if length == attributes & LENGTH:
             return [head, *package]
@@ -46,9 +50,9 @@ def layouts(content: bytes) -> list[Layout]:
     raise ProtocolError("length", mismatch)
 
 
-def split(content: bytes) -> tuple[Header, bytes]:
+def split(content: bytes, old: Layout = OLD) -> tuple[Header, bytes]:
     """Unescaped frame without checksum -> header and body. Raises ProtocolError."""
-    head, *packaged = layouts(content)
+    head, *packaged = layouts(content, old)
     values = head.struct.unpack_from(content)
     message_id, attributes, number, serial = values[0], values[1], values[-2], values[-1]
     version, edition = (2019, values[2]) if head is NEW else (2013, 0)
@@ -59,6 +63,12 @@ def split(content: bytes) -> tuple[Header, bytes]:
     length, flags = attributes & LENGTH, attributes & ~LENGTH
     header = Header(message_id, number.hex(), serial, version, package, length, flags, edition)
     return header, content[start:]
+
+
+E7 = Escapes(
+    b"\xe7", {b"\xe6\x01": b"\xe6", b"\xe6\x02": b"\xe7", b"\x3e\x01": b"\x3e", b"\x3e\x02": b"\x3d"}
+)  # fmt: skip
+"""The delimiter and escapes of some makers, as the open decoder of traccar tells them."""
 
 
 def parse(frame: bytes) -> tuple[Header, bytes]:

@@ -154,6 +154,12 @@ ROWS = (
     _video(0x9206, "upload_recording", "文件上传指令", video.UPLOAD, "5.6.5"),
     _video(0x1206, "recording_uploaded", "文件上传完成通知", video.UPLOADED, "5.6.6"),
     _video(0x9207, "control_upload", "文件上传控制", video.UPLOAD_CONTROL, "5.6.7"),
+    _video(0x9301, "rotate_camera", "云台旋转", video.ROTATE, "5.7.1"),
+    _video(0x9302, "adjust_focus", "云台调整焦距控制", video.ADJUST, "5.7.2"),
+    _video(0x9303, "adjust_aperture", "云台调整光圈控制", video.ADJUST, "5.7.3"),
+    _video(0x9304, "switch_wiper", "云台雨刷控制", video.SWITCH, "5.7.4"),
+    _video(0x9305, "switch_infrared", "红外补光控制", video.SWITCH, "5.7.5"),
+    _video(0x9306, "zoom", "云台变倍控制", video.ADJUST, "5.7.6"),
     _row(0x0210, "short_batch", "定位数据批量上传 (厂商)", SHORT_BATCH, "", "vendor"),
 )  # fmt: skip
 MESSAGES: dict[int, MessageType] = {row.id: row for row in ROWS}

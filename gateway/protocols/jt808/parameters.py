@@ -8,9 +8,10 @@ from gateway.jtt import CAMERA_PARAMETERS, TENTHS
 from gateway.protocols.jt808.position import ALARM_BITS_2019
 from gateway.protocols.jt808.safety import SAFETY_PARAMETERS
 from gateway.protocols.jt808.video import VIDEO_PARAMETERS
-from gateway.wire.field import term, terms
+from gateway.wire.field import Field, term, terms
 from gateway.wire.items import Table
 from gateway.wire.kinds import U8, U16, U32, Number, Raw
+from gateway.wire.layout import Layout
 from gateway.wire.parameters import row, table
 from gateway.wire.texts import Text
 
@@ -123,11 +124,16 @@ VEHICLE = (
     row(0x0101, "can1_upload_interval", U16, "CAN总线通道1上传时间间隔", "s"),
     row(0x0102, "can2_sample_interval", U32, "CAN总线通道2采集时间间隔", "ms"),
     row(0x0103, "can2_upload_interval", U16, "CAN总线通道2上传时间间隔", "s"),
-    row(0x0110, "can_id_sampling", Raw(8), "CAN总线ID单独采集设置"),
 )
 
 
+CAN_ID = Field(
+    "can", U32, zh="CAN ID", ranges={(0, 29): term("id 总线ID")},
+    bits=terms("average 采集区间平均值", "extended 扩展帧", "can2 CAN2", start=29),
+)  # fmt: skip
+CAN_SAMPLING = Layout("can_sampling", Field("interval", U32, "ms", "采集时间间隔"), CAN_ID)
 PARAMETERS: Table = {
+    **{(number, 8): CAN_SAMPLING for number in range(0x0110, 0x0200)},
     **table((*LINKS, *REPORTING, *CALLS, *ALARMS, *CAMERAS, *VEHICLE)),
     **{(number, None): layout for number, layout in (*VIDEO_PARAMETERS, *SAFETY_PARAMETERS)},
 }

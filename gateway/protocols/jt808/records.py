@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from gateway.jtt import ACK_SERIAL
 from gateway.protocols.jt808.attachments import PERIPHERAL_INFO, PERIPHERAL_QUERY, PERIPHERAL_STATUS
+from gateway.protocols.jt808.parameters import CAN_ID
 from gateway.protocols.jt808.vendor import OBD_FLOW
 from gateway.wire.clocks import Clock, Lenient, Stamp
 from gateway.wire.conditions import MORE
@@ -45,14 +46,7 @@ DRIVER_2011 = Layout("driver", NAME, ID_NUMBER, Field("licence", Text(40), zh="�
 """The 2011 form has neither status nor time: its first byte is the length of a name."""
 ANY_DRIVER, ANY_DRIVER_2019 = OneOf(DRIVER, DRIVER_2011), OneOf(DRIVER_2019, DRIVER, DRIVER_2011)
 
-CAN_FRAME = Layout(
-    "frame",
-    Field(
-        "can", U32, zh="CAN ID", ranges={(0, 29): term("id 总线ID")},
-        bits=terms("average 采集区间平均值", "extended 扩展帧", "can2 CAN2", start=29),
-    ),
-    Field("data", Raw(8), zh="CAN数据"),
-)  # fmt: skip
+CAN_FRAME = Layout("frame", CAN_ID, Field("data", Raw(8), zh="CAN数据"))
 CAN = Layout(
     "CAN data",
     Field("count", U16, zh="数据项个数"),

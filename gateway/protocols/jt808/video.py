@@ -138,6 +138,17 @@ UPLOAD_CONTROL = Layout(
 )
 
 
+# what turns and sets a camera
+ROTATE = Layout(
+    "rotation",
+    CHANNEL_NUMBER,
+    Field("direction", U8, zh="方向", codes=terms("stop 停止", "up 上", "down 下", "left 左", "right 右")),
+    Field("speed", U8, zh="速度"),
+)
+_WAY = Field("way", U8, zh="调整方式", codes=terms("more 调大", "less 调小"))
+ADJUST = Layout("adjustment", CHANNEL_NUMBER, _WAY)
+SWITCH = Layout("switch", CHANNEL_NUMBER, Field("on", U8, zh="启停标识", codes=terms("stop 停止", "start 启动")))
+
 # the stream itself, on a port of its own
 _SIM = Field("sim", Bcd(6), zh="SIM卡号")
 

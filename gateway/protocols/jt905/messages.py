@@ -21,7 +21,7 @@ from gateway.wire.reader import Span
 VERSION = 2014
 HEAD = Layout(
     "header",
-    Field("message_id", U16, zh="消息ID"),
+    Field("message_id", U16, zh="消息ID", base16=True),
     Field("length", U16, zh="消息体长度"),
     Field("terminal", Bcd(6), zh="ISU标识"),
     Field("serial", U16, zh="消息流水号"),

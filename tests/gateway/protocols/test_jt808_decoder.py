@@ -14,7 +14,7 @@ from gateway.explain import Capture, Decoded
 from gateway.protocols.jt808 import attachments
 from gateway.protocols.jt808.compressed import MOST, inflate
 from gateway.protocols.jt808.explain import Jt808Decoder
-from gateway.protocols.jt808.header import OLD, PACKAGED
+from gateway.protocols.jt808.header import E7, LONG, OLD, PACKAGED
 from gateway.protocols.jt808.messages import encode, encode_body
 from gateway.report import DriverCard, MediaEvent, Position, Registration, SafetyEvent
 from gateway.wire.framing import wrap
@@ -180,6 +180,20 @@ def test_dialects_by_name_change_what_bytes_cannot_tell():
     assert decode(raw_frame(0x8103, empty), Jt808Decoder("2011"))[0].fields == {"total": 0, "parameters": {}}
     with pytest.raises(ProtocolError, match="klingon"):
         Jt808Decoder("klingon")
+
+
+def test_frames_between_e7_have_their_own_escapes_and_header():
+    body = POSITION[:16] + bytes.fromhex("e7e63e3d7d7e") + POSITION[22:]
+    content = LONG.struct.pack(0x0200, len(body), bytes.fromhex("00013812345678"), 9) + body
+    wire = wrap(content, E7)
+    assert wire.count(b"\xe7") == 2
+    for capture in (wire, wire[:-1], wire + wire):
+        found = decode(capture, explain=True)
+        assert {(f.terminal, f.serial, f.error) for f in found} == {("00013812345678", 9, None)}
+        assert [f.fields["altitude"] for f in found] == [0xE7E6] * len(found)
+        assert all([i for s in f.spans for i in range(s.start, s.end)] == list(range(len(f.raw))) for f in found)
+    assert decode(raw_frame(0x0200, POSITION))[0].terminal == PHONE
+    assert "E6 followed by 03" in str(decode(b"\xe7\xe6\x03" + bytes(20) + b"\xe7")[0].error)
 
 
 def test_doors_turn_their_meaning_over_in_2019():
