@@ -91,7 +91,7 @@ class Boundary:
             return False
         if not self._meets_well(one, span) or not self._meets_well(two, -span):
             return False
-        return self.polygon.holds(one[1], two[1]) and not self.wet(one[1], two[1])
+        return self.polygon.holds((one[1], two[1])) and not self.wet(one[1], two[1])
 
     def _meets_well(self, end: End, away: complex) -> bool:
         """Whether the street leaves the outline at a fair angle, and clear of where roads pass barriers."""
@@ -120,5 +120,5 @@ class Boundary:
         t = np.arange(1, count + 1) / (count + 1)
         arc = start + (end - start) * t + 4 * t * (1 - t) * 1j * (end - start) * rng.normal(0, bow)
         whole = [start, *arc.tolist(), end]
-        clear = all(self.polygon.holds(a, b) and not self.wet(a, b) for a, b in pairwise(whole))
+        clear = self.polygon.holds(whole) and not any(self.wet(a, b) for a, b in pairwise(whole))
         return whole[1:-1] if clear else []

@@ -120,19 +120,20 @@ def _ring(network: Network, plan: CityPlan) -> None:
         for number, place in enumerate(_places(points)):
             high, low = (place, place + SLIP_M) if number % 2 == 0 else (place + SLIP_M, place)
             top = network.node_on(road, at(points, high))
-            foot = _node_below(network, below, at(points, low), points, low)
+            foot = _node_below(network, below, at(points, low))
             if foot is not None:
                 nodes = [top, foot] if number % 2 == 0 else [foot, top]
                 network.roads.append(Road(nodes, slip, bridge=True))
 
 
 def _places(points: Points) -> Iterator[float]:
+    """How far along the ring ramps begin, leaving and joining in turn."""
     total = length(points)
     count = round(total / (RAMP_EVERY_M / 2) / 2) * 2
     yield from (total * (k + 0.3) / count for k in range(count) if total * (k + 0.3) / count + SLIP_M < total)
 
 
-def _node_below(network: Network, roads: Sequence[Road], near: complex, points: Points, place: float) -> int | None:
-    """A node on the road below that runs the same way, near a point of the ring."""
+def _node_below(network: Network, roads: Sequence[Road], near: complex) -> int | None:
+    """A node on the nearest carriageway below a point of the ring, which is the one that runs the same way."""
     road = min(roads, key=lambda r: _distance(network, r, near))
     return network.node_on(road, near) if _distance(network, road, near) < 20 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -43,31 +44,24 @@ class Polygon:
         turned = self.corners * axis.conjugate()
         return float(np.ptp(turned.real)), float(np.ptp(turned.imag))
 
-    def _meets(self, start: complex, along: complex) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """For each side: where on the line start + t * along, and where on the side, the two meet."""
-        between = self.corners - start
-        denominator = (along.conjugate() * self.sides).imag
-        with np.errstate(divide="ignore", invalid="ignore"):
-            t = (between.conj() * self.sides).imag / denominator
-            u = (between.conj() * along).imag / denominator
-        return t, u
-
     def ray(self, start: complex, along: complex) -> tuple[int, complex] | None:
         """The first side ahead and the point on it; None when `start` lies outside."""
-        t, u = self._meets(start, along)
+        t, u = _meets(self.corners - start, along, self.sides)
         ahead = np.flatnonzero((t > 0) & (u >= 0) & (u < 1))
         if len(ahead) % 2 == 0:
             return None
         side = int(ahead[t[ahead].argmin()])
         return side, complex(start + t[side] * along)
 
-    def holds(self, start: complex, end: complex) -> bool:
-        """Whether the segment between two points of the boundary runs inside, touching nothing."""
-        a, b = start + 0.01 * (end - start), end - 0.01 * (end - start)
-        t, u = self._meets(a, b - a)
+    def holds(self, path: Sequence[complex]) -> bool:
+        """Whether a path between two points of the boundary runs inside, touching nothing on its way."""
+        points = np.array(path)
+        points[0], points[-1] = (0.99 * points[k] + 0.01 * points[n] for k, n in ((0, 1), (-1, -2)))
+        along = np.diff(points)
+        t, u = _meets(self.corners - points[:-1, None], along[:, None], self.sides)
         if bool(((t >= 0) & (t <= 1) & (u >= 0) & (u <= 1)).any()):
             return False
-        return self.ray((a + b) / 2, 1j) is not None
+        return self.ray(complex(points[0] + along[0] / 2), 1j) is not None
 
     def contains(self, points: Points) -> NDArray[np.bool_]:
         """Which of the points lie inside: shape (n,) -> (n,)."""
@@ -75,6 +69,13 @@ class Polygon:
         if found.any():
             found[found] = _inside(self.corners, self.following, points[found])
         return found
+
+
+def _meets(between: Points, along: Points | complex, sides: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where lines meet sides: as a share of `along` and of the side. `between`: from line's to side's start."""
+    denominator = (np.conj(along) * sides).imag
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (between.conj() * sides).imag / denominator, (between.conj() * along).imag / denominator
 
 
 def _inside(a: Points, b: Points, points: Points) -> NDArray[np.bool_]:

@@ -95,7 +95,7 @@ class _Pass:
         )
 
     def _dry(self, pieces: list[Chain]) -> Iterator[Chain]:
-        """Pieces without the edges that would run in a lake, or along a river in its bed."""
+        """Pieces without the edges that would run in a lake."""
         for piece in pieces:
             middle = np.array([(self._points[a] + self._points[b]) / 2 for a, b in pairwise(piece)])
             wet = np.zeros(len(middle), bool)
