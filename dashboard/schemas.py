@@ -198,7 +198,7 @@ Command = Annotated[QueryPosition | SendText, Field(discriminator="type")]
 
 
 class Outcome(Model):
-    outcome: Literal["sent", "not_connected", "no_terminal", "no_gateway"]
+    outcome: Literal["sent", "queued", "failed", "no_terminal", "no_gateway"]
     at: datetime = Field(description="When it was journalled")
 
 

@@ -15,8 +15,11 @@ from gateway import decode, document
 from gateway.bus import Bus, MemoryBus, NatsBus
 from gateway.catalog import PROTOCOLS, TCP
 from gateway.errors import GatewayError
+from gateway.media import MediaStore
+from gateway.outbox import Outbox
 from gateway.roll import Roll, parse_csv
 from gateway.server.batch import Judge
+from gateway.server.commands import Commands
 from gateway.server.committer import Committer
 from gateway.server.hub import Hub
 from gateway.server.plausible import Region
@@ -37,20 +40,24 @@ def compose(settings: Settings) -> Gateway:
     bus: Bus = NatsBus(settings.bus_url, "gateway") if settings.bus_url else MemoryBus()
     hub = Hub(
         roll,
-        Limits(login_s=settings.login_s, partial_s=settings.partial_s, idle_s=settings.idle_s),
+        Limits(
+            login_s=settings.login_s, partial_s=settings.partial_s, idle_s=settings.idle_s, missing_s=settings.missing_s
+        ),
         {name: protocol.session for name, protocol in TCP.items()},
         {"jt905": networks(settings.jt905_sources)},
         settings.connections,
     )
+    media = MediaStore(settings.var / "media", most_octets=settings.medium_bytes)
     committer = Committer(
-        spool, Judge(Region.parse(settings.region), int(settings.clock_ahead_s * 1e6)), publisher(bus), hub.read,
+        spool, media, Judge(Region.parse(settings.region), int(settings.clock_ahead_s * 1e6)), publisher(bus), hub.read,
         settings.pending_bytes, settings.linger_s,
     )  # fmt: skip
-    hub.committer = committer
+    commands = Commands(Outbox(settings.var / "gateway"), bus, committer.notice, settings.answer_s)
+    hub.committer, hub.commands, commands.lines = committer, commands, hub
     broker = Broker.parse(settings.mqtt_url) if settings.mqtt_url else None
     topics = Topics(broker, "taxihub-gateway", roll, committer) if broker else None
     ports = {"jt808": settings.jt808_port, "jt905": settings.jt905_port}
-    return Gateway(Parts(roll, spool, bus, hub, committer, topics, settings.bind, ports))
+    return Gateway(Parts(roll, spool, bus, hub, committer, commands, topics, settings.bind, ports))
 
 
 def serve(settings: Settings) -> int:

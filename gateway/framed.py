@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from gateway.errors import ProtocolError
-from gateway.session import Authority, Held, Limits
+from gateway.session import Answer, Authority, Held, Limits, Outcome, Progress
 from gateway.wire.field import Field, terms
 from gateway.wire.framing import FrameBuffer
 from gateway.wire.kinds import U8, U16
@@ -23,6 +26,19 @@ GENERAL_ANSWER = Layout(
     Field("result", U8, zh="结果", codes=RESULTS),
 )
 """0x0001 and 0x8001, alike in JT/T 808 (8.1, 8.2) and JT/T 905 (which knows results 0-2 only)."""
+
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+MOST_ASKED = 64
+"""Commands of one connection that wait for an answer; the oldest gives way."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A command on its way. answered_by: id of the message that answers it, None for the general answer."""
+
+    serial: int
+    answered_by: int | None
 
 
 class FramedSession(ABC):
@@ -41,6 +57,8 @@ class FramedSession(ABC):
         self._buffer = FrameBuffer()
         self._serial = -1
         self._outbox: list[bytes] = []
+        self.answers: list[Answer] = []
+        self._asked: dict[int, _Asked] = {}
         self._last = self._began = self._partial_since = now
 
     # what a protocol adds
@@ -58,6 +76,14 @@ class FramedSession(ABC):
     @abstractmethod
     def dispatch(self, header: Header, body: bytes, frame: bytes) -> Held | None:
         """One good frame. Raises ProtocolError, with `reply` where the terminal is to be told."""
+
+    @abstractmethod
+    def resume(self, media: Sequence[Progress]) -> None:
+        """Media that this terminal left unfinished on an earlier connection."""
+
+    @abstractmethod
+    def tick(self, now: float) -> None:
+        """Time has passed: ask again for what is missing."""
 
     # bytes in
 
@@ -98,9 +124,9 @@ class FramedSession(ABC):
 
     # bytes out
 
-    def answer(self, held: Held, ok: bool) -> bytes:
+    def answer(self, held: Held, outcome: Outcome) -> bytes:
         header: Header | None = held.token
-        return self._general(header, OK if ok else BAD) if header is not None else b""
+        return self._general(header, OK if outcome.ok else BAD) if header is not None else b""
 
     def acknowledge(self, header: Header, result: int = OK) -> None:
         """The general answer, at once."""
@@ -114,10 +140,44 @@ class FramedSession(ABC):
         fields = {"ack_serial": header.serial, "ack_id": header.message_id, "result": result}
         return self.build(self.general, GENERAL_ANSWER.write(fields), header, self._next_serial())
 
+    def ask(self, message_id: int, body: bytes, header: Header, answered_by: int | None = None) -> int:
+        """Say something that is answered: by the general answer, or by a message of its own. Returns its serial."""
+        self.say(message_id, body, header)
+        while len(self._asked) >= MOST_ASKED:
+            self._asked.pop(next(iter(self._asked)))
+        self._asked[self._serial] = _Asked(self._serial, answered_by)
+        return self._serial
+
+    def asked_in_parts(self, first: int, count: int, answered_by: int | None = None) -> int:
+        """The same for a message that went out in `count` parts, which any of their serials may answer."""
+        self._serial = (first + count - 1) & 0xFFFF
+        asked = _Asked(self._serial, answered_by)
+        self._asked |= {(first + i) & 0xFFFF: asked for i in range(count)}
+        return self._serial
+
     def command_result(self, body: bytes) -> None:
         """The terminal's general answer to something that was said to it."""
-        result = GENERAL_ANSWER.decode(body)["result"]
-        self.counts["command_done" if result == OK else "command_refused"] += 1
+        fields = GENERAL_ANSWER.decode(body)
+        result = int(fields["result"])
+        asked = self._asked.get(fields["ack_serial"])
+        if asked is None:
+            self.counts["unasked_answer"] += 1
+        elif result != OK or asked.answered_by is None:
+            self._settle(asked, result == OK, str(RESULTS.get(result, result)))
+
+    def own_answer(self, message_id: int, fields: Mapping[str, Any]) -> None:
+        """A message that answers a command, by its serial where it has one, else the oldest that it can answer."""
+        asked = self._asked.get(fields["ack_serial"]) if "ack_serial" in fields else None
+        if asked is None:
+            asked = next((a for a in self._asked.values() if a.answered_by == message_id), None)
+        if asked is not None:
+            self._settle(asked, True, "answered", fields)
+
+    def _settle(self, asked: _Asked, ok: bool, result: str, fields: Mapping[str, Any] = NOTHING) -> None:
+        for serial in [s for s, a in self._asked.items() if a is asked]:
+            del self._asked[serial]
+        self.answers.append(Answer(asked.serial, ok, result, fields))
+        self.counts["command_done" if ok else "command_refused"] += 1
 
     def _next_serial(self) -> int:
         self._serial = (self._serial + 1) & 0xFFFF

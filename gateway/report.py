@@ -456,6 +456,17 @@ class MediaEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFile:
+    """A picture, sound or video that has come whole. `file` is its name in the gateway's store: a hash, never an id."""
+
+    terminal: str
+    medium: MediaEvent
+    file: str
+    sha256: str
+    octets: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """What a terminal says of itself and its vehicle when it registers. `plate` is the VIN without a plate."""
 
@@ -471,10 +482,14 @@ class Registration:
 
 KINDS: Mapping[type, str] = {
     Position: "position", TripRecord: "trip", SignIn: "sign_in", SignOut: "sign_out", OrderAnswer: "order_answer",
-    SafetyEvent: "safety_event", DriverCard: "driver_card", MediaEvent: "media_event", Registration: "registration",
+    SafetyEvent: "safety_event", DriverCard: "driver_card", MediaEvent: "media_event", MediaFile: "media_file",
+    Registration: "registration",
 }  # fmt: skip
 """Name of each kind of report."""
-Report = Position | TripRecord | SignIn | SignOut | OrderAnswer | SafetyEvent | DriverCard | MediaEvent | Registration
+Report = (
+    Position | TripRecord | SignIn | SignOut | OrderAnswer | SafetyEvent | DriverCard | MediaEvent | MediaFile
+    | Registration
+)  # fmt: skip
 """Whatever a message may say."""
 
 _ADAPTERS: Mapping[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for kind, name in KINDS.items()}

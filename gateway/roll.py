@@ -30,7 +30,8 @@ CREATE TABLE IF NOT EXISTS roll (
     active        INTEGER NOT NULL DEFAULT 1,
     revision      INTEGER NOT NULL,   -- of the last change, for those who follow
     code          BLOB,               -- HMAC of the code in use
-    fresh         BLOB                -- HMAC of a code that was issued and not used yet
+    fresh         BLOB,               -- HMAC of a code that was issued and not used yet
+    model         TEXT NOT NULL DEFAULT ''  -- as the terminal gave it when it registered
 ) STRICT;
 CREATE TABLE IF NOT EXISTS announced (revision INTEGER NOT NULL) STRICT;
 """
@@ -40,6 +41,7 @@ CREATE TABLE IF NOT EXISTS announced (revision INTEGER NOT NULL) STRICT;
 class _Codes:
     current: bytes | None
     fresh: bytes | None
+    model: str
 
 
 class Roll:
@@ -65,8 +67,8 @@ class Roll:
         if version == self._seen:
             return False
         self._seen = version
-        rows = self._db.execute("SELECT terminal, code, fresh FROM roll WHERE active")
-        self._codes = {terminal: _Codes(code, fresh) for terminal, code, fresh in rows}
+        rows = self._db.execute("SELECT terminal, code, fresh, model FROM roll WHERE active")
+        self._codes = {terminal: _Codes(*codes) for terminal, *codes in rows}
         return True
 
     def __len__(self) -> int:
@@ -75,12 +77,16 @@ class Roll:
     def enrolled(self, terminal: str) -> bool:
         return terminal in self._codes
 
-    def issue_code(self, terminal: str) -> str:
+    def issue_code(self, terminal: str, model: str) -> str:
         code = secrets.token_hex(16)
         digest = self._digest(code)
-        self._db.execute("UPDATE roll SET fresh = ? WHERE terminal = ?", (digest, terminal))
-        self._codes[terminal] = _Codes(self._codes[terminal].current, digest)
+        self._db.execute("UPDATE roll SET fresh = ?, model = ? WHERE terminal = ?", (digest, model, terminal))
+        self._codes[terminal] = _Codes(self._codes[terminal].current, digest, model)
         return code
+
+    def model(self, terminal: str) -> str:
+        codes = self._codes.get(terminal)
+        return codes.model if codes else ""
 
     def check_code(self, terminal: str, code: str) -> bool:
         codes = self._codes.get(terminal)
@@ -89,7 +95,7 @@ class Roll:
             return False
         if codes.fresh is not None and hmac.compare_digest(codes.fresh, digest):
             self._db.execute("UPDATE roll SET code = fresh, fresh = NULL WHERE terminal = ?", (terminal,))
-            self._codes[terminal] = _Codes(digest, None)
+            self._codes[terminal] = _Codes(digest, None, codes.model)
             return True
         return codes.current is not None and hmac.compare_digest(codes.current, digest)
 

@@ -7,15 +7,15 @@ time, writes what it wants to send, spools what it holds, and then lets it answe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.command import Command
-from gateway.report import Report
+from gateway.report import MediaEvent, MediaFile, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,15 @@ class Fixes:
     bodies     basic bodies, one per fix
     translate  reads bodies of this kind
     backfill   the terminal had stored these before
+    message    name of the message, where it says more than positions
+    reports    what more it says
     """
 
     bodies: Sequence[bytes]
     translate: Translator
     backfill: bool = False
+    message: str = ""
+    reports: Sequence[Report] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,25 @@ class Said:
     reports: Sequence[Report] = ()
 
 
-Content = Fixes | Said
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a picture, sound or video, for the media store.
+
+    key      names the medium among those of its terminal
+    place    the piece's number from 1 where `counted`, else the offset of its first byte
+    of       how many pieces, or bytes, there are
+    medium   what the piece says of the whole; None when it has nothing but data
+    """
+
+    key: str
+    place: int
+    of: int
+    counted: bool
+    data: bytes
+    medium: MediaEvent | None = None
+
+
+Content = Fixes | Said | Chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +100,54 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a medium has come.
+
+    medium   its id, None until a piece has told it
+    of       how many pieces, or bytes, there are
+    missing  numbers of the pieces that lack, or the first byte that does
+    file     what has become of it, once nothing lacks
+    """
+
+    key: str
+    medium: int | None
+    of: int
+    missing: Sequence[int]
+    file: MediaFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a held frame. ok: at least some of it could be read, and is durable."""
+
+    ok: bool
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A terminal's answer to a command. serial: what `send` returned; detail: the fields of a dedicated answer."""
+
+    serial: int
+    ok: bool
+    result: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of every session: seconds until the connection is closed, samples kept per collection."""
+    """Bounds of every session: seconds until the connection is closed, samples kept per collection.
+
+    missing_s  silence after which missing parts are asked for
+    epoch      UTC, in seconds since 1970, of the moment at which monotonic time was 0
+    """
 
     login_s: float = 10
     partial_s: float = 15
     idle_s: float = 300
     samples: int = 4
+    missing_s: float = 5
+    epoch: float = 0
 
 
 class Authority(Protocol):
@@ -93,8 +156,11 @@ class Authority(Protocol):
     def enrolled(self, terminal: str) -> bool:
         """Whether the terminal (by key) is on the roll."""
 
-    def issue_code(self, terminal: str) -> str:
-        """A fresh authentication code. The former one stays good until the new one was used."""
+    def issue_code(self, terminal: str, model: str) -> str:
+        """A fresh authentication code for a terminal of this model. The former stays good until it was used."""
+
+    def model(self, terminal: str) -> str:
+        """The model that the terminal gave when it registered, "" before."""
 
     def check_code(self, terminal: str, code: str) -> bool:
         """Whether this is the terminal's code. Using a fresh code retires the former one."""
@@ -116,14 +182,26 @@ class Session(Protocol):
     def receive(self, data: bytes, now: float) -> list[Held]:
         """Bytes from the peer at monotonic time `now`. Never raises for bad bytes."""
 
-    def answer(self, held: Held, ok: bool) -> bytes:
-        """The answer to a held frame once it is durable; `ok` is False when none of it could be read."""
+    answers: list[Answer]
+    """What terminals answered to commands since the last collection."""
+
+    def answer(self, held: Held, outcome: Outcome) -> bytes:
+        """The answer to a held frame once it is durable."""
 
     def data_to_send(self) -> bytes:
         """What must be written now, and clears it."""
 
-    def send(self, command: Command) -> bool:
-        """Queue a command into the outbox. False when this protocol cannot say it."""
+    def send(self, command: Command) -> int:
+        """Queue a command into the outbox; returns the serial that its `Answer` will carry.
+
+        Raises ProtocolError when this protocol cannot say it, or not so.
+        """
+
+    def resume(self, media: Sequence[Progress]) -> None:
+        """Media that this terminal left unfinished on an earlier connection."""
+
+    def tick(self, now: float) -> None:
+        """Time has passed: ask again for what is missing."""
 
     def deadline(self) -> float:
         """Monotonic time after which the connection must be closed unless something arrives."""

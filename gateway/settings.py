@@ -33,3 +33,8 @@ class Settings(BaseSettings):
     spool_keep_s: float = Field(86_400, description="Age until which consumed spool entries stay re-decodable")
     pending_bytes: int = Field(32 << 20, description="Bound of frames in memory; when reached, sockets are not read")
     linger_s: float = Field(0.003, description="Longest wait for more frames before a commit")
+    answer_s: float = Field(10, description="How long a terminal may take to answer a command before it is repeated")
+    missing_s: float = Field(5, description="Silence after which missing parts of a message or picture are asked for")
+    medium_bytes: int = Field(
+        1 << 20, description="Largest picture, sound or video that a terminal may upload in pieces"
+    )

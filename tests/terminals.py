@@ -30,6 +30,7 @@ class Terminal:
         self.number, self.serial = number, -1
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.buffer = b""
+        self.heard: list[Message] = []
 
     def frame(self, message_id: int, fields: Mapping[str, Any]) -> bytes:
         self.serial = (self.serial + 1) & 0xFFFF
@@ -39,11 +40,23 @@ class Terminal:
         return {}
 
     def say(self, message_id: int, fields: Mapping[str, Any]) -> Message:
+        """Send and wait for the answer; commands that come in between are kept for `hear`."""
         self.socket.sendall(self.frame(message_id, fields))
-        return self.hear()
+        while (heard := self._next()).fields.get("ack_serial") != self.serial:
+            self.heard.append(heard)
+        return heard
 
     def hear(self) -> Message:
-        """The next frame. Raises ConnectionError when the gateway closed instead."""
+        """The next message that is no answer to `say`. Raises ConnectionError when the gateway closed instead."""
+        return self.heard.pop(0) if self.heard else self._next()
+
+    def acknowledge(self, message: Message, result: int = 0) -> None:
+        """The terminal's general answer."""
+        header = message.header
+        fields = {"ack_serial": header.serial, "ack_id": header.message_id, "result": result}
+        self.socket.sendall(self.frame(0x0001, fields))
+
+    def _next(self) -> Message:
         while self.buffer.count(b"~") < 2:
             data = self.socket.recv(65536)
             if not data:

@@ -85,6 +85,8 @@ class Writer:
             with store.savepoint():
                 if entry.kind == "terminal":
                     store.enrol(Enrolment(**json.loads(entry.columns)), moment(entry.received))
+                elif entry.kind == "command":
+                    store.command(json.loads(entry.columns))
                 elif entry.kind == "message":
                     for one in json.loads(entry.columns):
                         frame, received = bytes.fromhex(one["frame"]), moment(entry.received)

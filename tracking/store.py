@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -65,6 +65,25 @@ class Store:
             "INSERT INTO message (terminal_id, digest, received, name, frame, reports) VALUES (%s, %s, %s, %s, %s, %s)"
             " ON CONFLICT DO NOTHING",
             (int(terminal_id), sha256(frame).digest(), received, name, frame, Jsonb(reports)),
+        )
+
+    def command(self, order: Mapping[str, Any]) -> None:
+        """One step of a command to a terminal, as `gateway.outbox` tells it; steps are kept, the newest wins."""
+        (terminal_id,) = self._terminal_ids([order["terminal"]])
+        changed = moment(order["changed"])
+        self._db.execute(
+            "INSERT INTO command (id, terminal_id, command, actor, created, expires, state, changed)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE"
+            " SET state = excluded.state, changed = excluded.changed WHERE command.changed <= excluded.changed",
+            (
+                order["id"], int(terminal_id), Jsonb(order["command"]), order["actor"], moment(order["created"]),
+                moment(order["expires"]), order["state"], changed,
+            ),
+        )  # fmt: skip
+        self._db.execute(
+            "INSERT INTO command_step (command_id, at, state, result, detail) VALUES (%s, %s, %s, %s, %s)"
+            " ON CONFLICT DO NOTHING",
+            (order["id"], changed, order["state"], order["result"], Jsonb(order["detail"])),
         )
 
     # fleet

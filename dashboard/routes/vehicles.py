@@ -119,33 +119,34 @@ async def days(vehicle_id: VehicleId, db: Db, parts: Process) -> schemas.Days:
 async def send_command(vehicle_id: VehicleId, wanted: schemas.Command, parts: Process, who: Who) -> schemas.Outcome:
     """Ask for the position now, or show a text in the car. Who said what is in the journal before it is sent.
 
-    The outcome says how far it got: `sent` to the terminal's connection, which does not mean that it was read.
+    The outcome says how far it got: `sent` to the terminal's connection, which does not mean that it was read;
+    `queued` until the terminal connects, for two minutes; `failed` because its protocol cannot say it.
     """
     async with parts.database.connection() as db:
         one = await _existing(db, vehicle_id)
         object_ = f"vehicle/{one.id}"
         said = wanted.model_dump() | {"plate": one.plate, "terminal": one.terminal}
         await people.record(db, who.account.name, f"command.{wanted.type}", object_, said)
-    outcome = await _say(parts, one.terminal, wanted)
+    outcome = await _say(parts, one.terminal, wanted, who.account.name)
     async with parts.database.connection() as db:
         at = await people.record(db, who.account.name, "command.outcome", object_, {"outcome": outcome})
     return schemas.Outcome.model_validate({"outcome": outcome, "at": at.astimezone(UTC)})
 
 
-async def _say(parts: Parts, terminal: str | None, wanted: schemas.Command) -> str:
+async def _say(parts: Parts, terminal: str | None, wanted: schemas.Command, actor: str) -> str:
     if terminal is None:
         return "no_terminal"
     order: command.Command = command.QueryPosition(terminal=terminal)
     if isinstance(wanted, schemas.SendText):
         order = command.SendText(terminal=terminal, text=wanted.text, urgent=wanted.urgent)
     try:
-        answer = await parts.bus.request(COMMAND_SUBJECT, command.to_json(order), ANSWER_S)
+        asked = json.dumps({"command": command.to_plain(order), "actor": actor}).encode()
+        answer = json.loads(await parts.bus.request(COMMAND_SUBJECT, asked, ANSWER_S))
     except BusError:
         return "no_gateway"
-    outcome = str(json.loads(answer)["outcome"])
-    if outcome.startswith("refused"):
-        raise Problem(422, "refused", f"the gateway refuses this: {outcome.removeprefix('refused: ')}")
-    return outcome
+    if "error" in answer:
+        raise Problem(422, "refused", f"the gateway refuses this: {answer['error']}")
+    return str(answer["state"])
 
 
 async def _existing(db: Connection, vehicle_id: int) -> Vehicle:

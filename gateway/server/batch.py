@@ -6,6 +6,7 @@ import operator
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import orjson
@@ -39,6 +40,7 @@ class Tick:
 
     entries: list[Entry]
     fixes: FixBatch
+    reports: list[dict[str, Any]]
     ok: list[bool]
     counts: Counter[str]
 
@@ -73,12 +75,14 @@ def _decode(held: Sequence[Held], received_us: int, judge_by: Judge) -> Tick:
     """Bodies grouped by how they are to be read."""
     counts: Counter[str] = Counter()
     ok = [isinstance(one.content, Said) for one in held]
+    fixes = (i for i, one in enumerate(held) if isinstance(one.content, Fixes))
+    number = {i: n for n, i in enumerate(fixes)}  # of the frame among those of the entry
     terminals: dict[str, int] = {}
     parts: list[tuple[NDArray[np.void], Sequence[bytes]]] = []
     for translate, frames in _grouped(held).items():
         columns, owner, late = _read(translate, frames, counts)
         rows = columns.rows
-        rows["frame"] = owner
+        rows["frame"] = [number[i] for i in owner]
         rows["terminal"] = [terminals.setdefault(held[i].terminal, len(terminals)) for i in owner]
         rows["received"] = received_us
         rows["flags"] = judge(rows, judge_by.region, judge_by.ahead_us)
@@ -90,22 +94,30 @@ def _decode(held: Sequence[Held], received_us: int, judge_by: Judge) -> Tick:
     batch = FixBatch(list(terminals), rows, [a for p in parts for a in p[1]])
     counts["fixes"] += len(rows)
     counts["flagged"] += int((rows["flags"] & np.uint16(~Flag.BACKFILL & 0xFFFF) != 0).sum())
-    return Tick(_entries(held, batch, received_us), batch, ok, counts)
+    messages = [
+        _message(one, one.content)
+        for one in held
+        if isinstance(one.content, Said) or (isinstance(one.content, Fixes) and one.content.reports)
+    ]
+    reports = [report for message in messages for report in message["reports"]]
+    return Tick(_entries(held, batch, messages, received_us), batch, reports, ok, counts)
 
 
-def _entries(held: Sequence[Held], batch: FixBatch, received_us: int) -> list[Entry]:
+def _entries(
+    held: Sequence[Held], batch: FixBatch, messages: list[dict[str, Any]], received_us: int
+) -> list[Entry]:  # fmt: skip
     """Positions with their raw frames as evidence, and messages by themselves."""
-    messages = [_message(one, one.content) for one in held if isinstance(one.content, Said)]
     entries = [Entry("message", received_us, orjson.dumps(messages))] if messages else []
-    if len(messages) < len(held):
-        entries.append(Entry("fix", received_us, batch.to_bytes(), pack_frames([one.raw for one in held])))
+    frames = [one.raw for one in held if isinstance(one.content, Fixes)]
+    if frames:
+        entries.append(Entry("fix", received_us, batch.to_bytes(), pack_frames(frames)))
     return entries
 
 
-def _message(held: Held, said: Said) -> dict[str, object]:
+def _message(held: Held, content: Said | Fixes) -> dict[str, Any]:
     return {
-        "terminal": held.terminal, "message": said.message, "frame": held.raw.hex(),
-        "reports": [to_plain(report) for report in said.reports],
+        "terminal": held.terminal, "message": content.message, "frame": held.raw.hex(),
+        "reports": [to_plain(report) for report in content.reports],
     }  # fmt: skip
 
 

@@ -12,14 +12,16 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Protocol
 
 import structlog
 
+from gateway.media import MediaStore
 from gateway.report import FixBatch
 from gateway.server.batch import Judge, Tick, decode
-from gateway.session import Held
+from gateway.session import Chunk, Held, Outcome, Progress, Said
 from gateway.spool import Entry, Spool, SpoolFull
 
 log = structlog.get_logger()
@@ -30,7 +32,7 @@ UPKEEP_S = 1.0
 class Source(Protocol):
     """A connection, as the committer sees it."""
 
-    def settle(self, held: Held, ok: bool) -> None:
+    def settle(self, held: Held, outcome: Outcome) -> None:
         """The frame is durable: answer it."""
 
 
@@ -38,13 +40,14 @@ class Source(Protocol):
 class Committer:
     """Gathers held frames and commits them.
 
-    publish  what is told of each batch after its commit (the live feed)
+    publish  what is told of each batch and its reports after their commit (the live feed)
     full     told True when sockets must not be read, False when they may again
     """
 
     spool: Spool
+    media: MediaStore
     judge: Judge
-    publish: Callable[[FixBatch], Awaitable[None]]
+    publish: Callable[[FixBatch, list[dict[str, Any]]], Awaitable[None]]
     full: Callable[[bool], None]
     pending_bytes: int
     linger_s: float
@@ -52,6 +55,7 @@ class Committer:
     spool_full_since: float | None = None
     _pending: list[tuple[Source, Held]] = field(default_factory=list)
     _notices: list[Entry] = field(default_factory=list)
+    _done: list[asyncio.Future[None]] = field(default_factory=list)
     _size: int = 0
     _paused: bool = False
     _finishing: bool = False
@@ -75,7 +79,11 @@ class Committer:
         self._wake.set()
         return done
 
-    _done: list[asyncio.Future[None]] = field(default_factory=list)
+    async def unfinished(self, terminal: str) -> list[Progress]:
+        """Media that a terminal still owes pieces of."""
+        if terminal not in self.media.owing:
+            return []
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.media.unfinished, terminal)
 
     def _pause(self, paused: bool) -> None:
         self._paused = paused
@@ -103,24 +111,26 @@ class Committer:
             return
         loop = asyncio.get_running_loop()
         now_us = time.time_ns() // 1000
-        tick = await loop.run_in_executor(self._thread, self._write, [h for _, h in taken], notices, now_us)
-        while tick is None:
+        write = partial(self._write, [h for _, h in taken], notices, now_us)
+        done_with = await loop.run_in_executor(self._thread, write)
+        while done_with is None:
             if self._finishing:
                 return  # unanswered, so the terminals still have it
             self._became_full()
             await asyncio.sleep(FULL_RETRY_S)
-            tick = await loop.run_in_executor(self._thread, self._write, [h for _, h in taken], notices, now_us)
+            done_with = await loop.run_in_executor(self._thread, write)
+        tick, outcomes = done_with
         self.spool_full_since = None
         for future in done:
             future.set_result(None)
-        for (source, held), ok in zip(taken, tick.ok, strict=True):
-            source.settle(held, ok)
+        for (source, held), outcome in zip(taken, outcomes, strict=True):
+            source.settle(held, outcome)
         self.counts.update(tick.counts)
         self.counts["commits"] += 1
         if self._paused and self._size <= self.pending_bytes // 2:
             self._pause(False)
-        if len(tick.fixes):
-            await self.publish(tick.fixes)
+        if len(tick.fixes) or tick.reports:
+            await self.publish(tick.fixes, tick.reports)
 
     def _became_full(self) -> None:
         if self.spool_full_since is None:
@@ -130,15 +140,30 @@ class Committer:
         if not self._paused:
             self._pause(True)
 
-    def _write(self, held: list[Held], notices: list[Entry], now_us: int) -> Tick | None:
-        """In the spool's thread. None when the spool is full."""
-        tick = decode(held, now_us, self.judge)
+    def _write(self, held: list[Held], notices: list[Entry], now_us: int) -> tuple[Tick, list[Outcome]] | None:
+        """In the spool's thread. None when the spool, or the disk of the media, is full."""
         try:
+            kept, progress = self._keep_media(held, now_us)
+            tick = decode(kept, now_us, self.judge)
             self.spool.append([*notices, *tick.entries])
         except SpoolFull:
             self.spool.trim(now_us)
             return None
-        return tick
+        ok = iter(tick.ok)
+        return tick, [progress[i] if i in progress else Outcome(next(ok)) for i in range(len(held))]
+
+    def _keep_media(self, held: list[Held], now_us: int) -> tuple[list[Held], dict[int, Outcome]]:
+        """Pieces of media go to their store; what is whole becomes a message that says so. Raises SpoolFull."""
+        kept, outcomes, said = [], dict[int, Outcome](), []
+        for i, one in enumerate(held):
+            if not isinstance(one.content, Chunk):
+                kept.append(one)
+                continue
+            progress = self.media.add(one.terminal, one.content, now_us)
+            outcomes[i] = Outcome(progress is not None, progress)
+            if progress is not None and progress.file is not None:
+                said.append(replace(one, content=Said("medium", [progress.file])))
+        return [*kept, *said], outcomes
 
     async def upkeep(self) -> None:
         """Trim in the spool's thread, checkpoint in another, every second."""

@@ -9,7 +9,7 @@ from typing import cast
 import structlog
 
 from gateway.server.hub import Hub
-from gateway.session import Held, Session
+from gateway.session import Held, Outcome, Session
 
 log = structlog.get_logger()
 
@@ -60,12 +60,12 @@ class Connection(asyncio.Protocol):
         if session.closing:
             transport.close()
 
-    def settle(self, held: Held, ok: bool) -> None:
+    def settle(self, held: Held, outcome: Outcome) -> None:
         session, transport = self.session, self.transport
         if session is None or transport is None or transport.is_closing():
             return
         self.hub.counts["acknowledged"] += 1
-        transport.write(session.answer(held, ok))
+        transport.write(session.answer(held, outcome))
 
     def pause_writing(self) -> None:
         """The peer does not read its answers: close rather than keep them in memory."""

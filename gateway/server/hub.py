@@ -7,11 +7,13 @@ import ipaddress
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import structlog
 
 from gateway.command import Command
+from gateway.server.commands import Commands
 from gateway.server.committer import Committer
 from gateway.session import Authority, Limits, Session, SessionFactory
 
@@ -47,6 +49,7 @@ class Hub:
         sources: dict[str, Sequence[Network]], connections: int,
     ) -> None:  # fmt: skip
         self.committer: Committer
+        self.commands: Commands
         self.counts: Counter[str] = Counter()
         self.live: dict[str, Line] = {}
         self._authority = authority
@@ -72,7 +75,9 @@ class Hub:
         self._all.add(connection)
         if self._paused and connection.transport is not None:
             connection.transport.pause_reading()
-        return self._sessions[connection.port](self._authority, time.monotonic(), self._limits)
+        now = time.monotonic()
+        limits = replace(self._limits, epoch=time.time() - now)
+        return self._sessions[connection.port](self._authority, now, limits)
 
     def identified(self, connection: Line, before: str) -> None:
         """The session learned whose it is. A second connection of a live terminal takes over."""
@@ -87,12 +92,14 @@ class Hub:
             log.warning("terminal taken over by a newer connection", terminal=terminal)
             former.abort()
         self.live[terminal] = connection
+        self.commands.identified(terminal)
 
     def lost(self, connection: Line) -> None:
         self._all.discard(connection)
         terminal = connection.session.terminal if connection.session else ""
         if self.live.get(terminal) is connection:
             del self.live[terminal]
+            self.commands.lost(terminal)
 
     def collect(self, port: str, session: Session) -> None:
         """Take the session's counts and samples."""
@@ -103,6 +110,9 @@ class Hub:
         for cause, frame in session.samples:
             log.warning("frame refused", port=port, cause=cause, terminal=session.terminal, frame=frame[:256].hex())
         session.samples.clear()
+        if session.answers:
+            self.commands.answered(session.terminal, session.answers)
+            session.answers.clear()
 
     def read(self, paused: bool) -> None:
         """Stop or start reading every socket."""
@@ -118,13 +128,24 @@ class Hub:
             if connection.transport is not None:
                 connection.transport.close()
 
-    def command(self, command: Command) -> bool:
-        """Say something to a terminal. False when it is not connected here."""
-        connection = self.live.get(command.terminal)
-        if connection is None or connection.session is None or not connection.session.send(command):
-            return False
+    def say(self, terminal: str, wanted: Command) -> int | None:
+        """Say something to a terminal; the serial that it will answer, None when it is not connected here.
+
+        Raises ProtocolError when its protocol cannot say it.
+        """
+        connection = self.live.get(terminal)
+        if connection is None or connection.session is None:
+            return None
+        serial = connection.session.send(wanted)
         connection.flush()
-        return True
+        return serial
+
+    async def welcome(self, terminal: str) -> None:
+        """Tell the session of a terminal that has come of media that it left unfinished."""
+        media = await self.committer.unfinished(terminal)
+        connection = self.live.get(terminal)
+        if media and connection is not None and connection.session is not None:
+            connection.session.resume(media)
 
     async def sweep(self) -> None:
         """Close connections that are past their session's deadline; all of them when the spool stays full."""
@@ -135,6 +156,9 @@ class Hub:
             stuck = since is not None and now - since > SPOOL_FULL_CLOSE_S
             for connection in list(self._all):
                 session = connection.session
+                if session is not None:
+                    session.tick(now)
+                    connection.flush()
                 if stuck or (session is not None and not self._paused and now > session.deadline()):
                     self.counts["closed_full" if stuck else "timed_out"] += 1
                     connection.abort()

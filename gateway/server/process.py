@@ -11,14 +11,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import orjson
 import structlog
 
-from gateway import command
-from gateway.bus import COMMAND_SUBJECT, COUNTS_SUBJECT, FIX_SUBJECT, Bus, Message
+from gateway.bus import COUNTS_SUBJECT, FIX_SUBJECT, REPORT_SUBJECT, Bus
 from gateway.errors import GatewayError
 from gateway.report import FixBatch
 from gateway.roll import Roll
+from gateway.server.commands import Commands
 from gateway.server.committer import Committer
 from gateway.server.connection import Connection
 from gateway.server.hub import Hub, Network
@@ -30,6 +32,7 @@ ROLL_S = 1.0
 COUNTS_S = 60.0
 FEED_ROWS = 2_000
 """Most fixes in one message of the live feed: 200 kB, under the bus's limit."""
+FEED_REPORTS = 100
 BACKLOG = 4_096
 
 
@@ -42,6 +45,7 @@ class Parts:
     bus: Bus
     hub: Hub
     committer: Committer
+    commands: Commands
     topics: Topics | None
     bind: str
     ports: Mapping[str, int]
@@ -55,12 +59,14 @@ def networks(text: str) -> list[Network]:
         raise GatewayError(f"source networks {text!r}: {error}") from error
 
 
-def publisher(bus: Bus) -> Callable[[FixBatch], Awaitable[None]]:
+def publisher(bus: Bus) -> Callable[[FixBatch, list[dict[str, Any]]], Awaitable[None]]:
     """The live feed's end of the committer."""
 
-    async def publish(batch: FixBatch) -> None:
+    async def publish(batch: FixBatch, reports: list[dict[str, Any]]) -> None:
         for part in batch.split(FEED_ROWS):
             await bus.publish(FIX_SUBJECT, part.to_bytes())
+        for start in range(0, len(reports), FEED_REPORTS):
+            await bus.publish(REPORT_SUBJECT, orjson.dumps(reports[start : start + FEED_REPORTS]))
 
     return publish
 
@@ -82,7 +88,8 @@ class Gateway:
                 keepers.create_task(p.bus.run(), name="bus"),
                 keepers.create_task(p.committer.upkeep(), name="spool upkeep"),
                 keepers.create_task(self._follow_roll(), name="roll"),
-                keepers.create_task(self._answer_commands(), name="commands"),
+                keepers.create_task(p.commands.listen(), name="commands"),
+                keepers.create_task(p.commands.run(), name="outbox"),
                 keepers.create_task(self._answer_counts(), name="counts"),
                 keepers.create_task(self._log_counts(), name="log counts"),
                 keepers.create_task(p.hub.sweep(), name="sweep"),
@@ -130,19 +137,6 @@ class Gateway:
                 roll.announced(revision)
                 log.info("roll announced", terminals=len(rows))
             await asyncio.sleep(ROLL_S)
-
-    async def _answer_commands(self) -> None:
-        async with self.parts.bus.subscribe(COMMAND_SUBJECT) as messages:
-            async for message in messages:
-                await message.respond(json.dumps({"outcome": self._command(message)}).encode())
-
-    def _command(self, message: Message) -> str:
-        """ "sent", "not_connected", or what is wrong with the command."""
-        try:
-            wanted = command.from_json(message.payload)
-        except ValueError as error:
-            return f"refused: {error}"
-        return "sent" if self.parts.hub.command(wanted) else "not_connected"
 
     async def _answer_counts(self) -> None:
         async with self.parts.bus.subscribe(COUNTS_SUBJECT) as messages:

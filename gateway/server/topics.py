@@ -19,7 +19,7 @@ from gateway.catalog import TOPIC, TopicProtocol
 from gateway.errors import GatewayError, ProtocolError
 from gateway.report import terminal_key
 from gateway.server.committer import Committer
-from gateway.session import Authority, Held
+from gateway.session import Authority, Held, Outcome
 
 log = structlog.get_logger()
 RETRY_S = 2.0
@@ -51,7 +51,7 @@ class Delivery:
     client: Client
     message: Message
 
-    def settle(self, held: Held, ok: bool) -> None:
+    def settle(self, held: Held, outcome: Outcome) -> None:
         """Acknowledge. A message that nobody could read is acknowledged too: it would come for ever."""
         # aiomqtt 2.x has no call for this; paho's is on its inner client
         self.client._client.ack(self.message.mid, self.message.qos)

@@ -30,7 +30,8 @@ class _Set:
     total: int
     latest: float
     parts: dict[int, bytes] = field(default_factory=dict)
-    asked: bool = False
+    asked: int = 0
+    asked_at: float = 0
 
     @property
     def octets(self) -> int:
@@ -107,8 +108,15 @@ class Parts:
     def missing(self) -> list[Missing]:
         """What is to be asked for; parts that come now may have serials of their own."""
         for one in self._sets:
-            one.asked = True
+            one.asked += 1
         return [one.missing for one in self._sets]
+
+    def overdue(self, now: float, silence_s: float, times: int = 3) -> list[Missing]:
+        """What to ask for now: messages to which nothing was added for a while, each a few times."""
+        due = [s for s in self._sets if s.asked < times and now - max(s.latest, s.asked_at) > silence_s]
+        for one in due:
+            one.asked, one.asked_at = one.asked + 1, now
+        return [one.missing for one in due]
 
     def expire(self, now: float) -> list[Missing]:
         """Forget messages to which nothing was added for too long, and tell what they lacked."""

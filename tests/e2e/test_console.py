@@ -202,6 +202,7 @@ def test_a_text_reaches_the_car_and_the_journal(desk: Desk):
     page.get_by_label("文本内容").fill("请到昆山南站接客")
     desk.button("发送")
     heard = desk.terminals["苏E·T1001"].hear()
+    desk.terminals["苏E·T1001"].acknowledge(heard)
     assert (heard.header.message_id, heard.fields["text"]) == (0x8300, "请到昆山南站接客")
     expect(page.get_by_text("已发送到终端")).to_be_visible()
     desk.button("查询位置")
@@ -210,7 +211,7 @@ def test_a_text_reaches_the_car_and_the_journal(desk: Desk):
     desk.choose("D2001")
     expect(page.get_by_text("此车尚无有效定位")).to_be_visible()
     desk.button("查询位置")
-    expect(page.get_by_text("终端未连接，未发送")).to_be_visible()
+    expect(page.get_by_text("终端未连接，已排队，两分钟内上线即发送")).to_be_visible()
     with psycopg.connect(desk.database) as db:
         rows = db.execute("SELECT actor, action, detail->>'text' FROM journal WHERE action LIKE 'command%' ORDER BY id")
         assert rows.fetchall() == [

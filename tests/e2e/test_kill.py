@@ -18,16 +18,17 @@ ACKNOWLEDGES_TOO_EARLY = """
 import sys
 from gateway import __main__ as process
 from gateway.server.committer import Committer
+from gateway.session import Outcome
 
 add = Committer.add
 
 def answer_first(self, source, held):
     for one in held:
-        source.settle(one, True)
+        source.settle(one, Outcome(True))
     add(self, _Mute(), held)
 
 class _Mute:
-    def settle(self, held, ok):
+    def settle(self, held, outcome):
         pass
 
 Committer.add = answer_first

@@ -83,3 +83,24 @@ CREATE TABLE message (
     PRIMARY KEY (terminal_id, digest)
 );
 CREATE INDEX message_by_name ON message (name, received);
+
+-- What was said to terminals, and how far it came.
+CREATE TABLE command (
+    id          text PRIMARY KEY,
+    terminal_id integer NOT NULL REFERENCES terminal,
+    command     jsonb NOT NULL,        -- as gateway.command tells it
+    actor       text NOT NULL,
+    created     timestamptz NOT NULL,
+    expires     timestamptz NOT NULL,
+    state       text NOT NULL,         -- queued, sent, acknowledged, failed, expired
+    changed     timestamptz NOT NULL
+);
+CREATE INDEX command_of_terminal ON command (terminal_id, created);
+CREATE TABLE command_step (
+    command_id text NOT NULL REFERENCES command,
+    at         timestamptz NOT NULL,
+    state      text NOT NULL,
+    result     text NOT NULL,
+    detail     jsonb NOT NULL,         -- the terminal's own answer, where it has one
+    PRIMARY KEY (command_id, at, state)
+);

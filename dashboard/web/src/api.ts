@@ -114,4 +114,4 @@ export interface BaseMap {
   readonly zoom: number;
 }
 
-export type Outcome = 'sent' | 'not_connected' | 'no_terminal' | 'no_gateway';
+export type Outcome = 'sent' | 'queued' | 'failed' | 'no_terminal' | 'no_gateway';

@@ -10,6 +10,8 @@ from gateway.wire.layout import Layout
 from gateway.wire.message import Header
 
 LENGTH, ENCRYPTED, PACKAGED, VERSIONED = 0x03FF, 0x1C00, 1 << 13, 1 << 14
+PART = 1000
+"""Bytes of body in each part of a long message; terminals with small buffers exist."""
 
 START = (
     Field("message_id", U16, zh="消息ID", base16=True),
@@ -78,10 +80,26 @@ def parse(frame: bytes) -> tuple[Header, bytes]:
 
 def build(message_id: int, terminal: str, serial: int, body: bytes, version: int) -> bytes:
     """A whole escaped frame. Raises ProtocolError when the body exceeds 1,023 bytes."""
-    if len(body) > LENGTH:
-        raise ProtocolError("range", f"a body of {len(body)} bytes, at most {LENGTH} fit one frame")
+    return wrap(_head(message_id, terminal, serial, len(body), version) + body)
+
+
+def build_parts(message_id: int, terminal: str, first_serial: int, body: bytes, version: int) -> list[bytes]:
+    """A body of any size as frames with consecutive serials (2019: 4.4.3). Raises ProtocolError."""
+    pieces = [body[i : i + PART] for i in range(0, len(body), PART)]
+    return [
+        wrap(
+            _head(message_id, terminal, (first_serial + i) & 0xFFFF, len(piece), version, PACKAGED)
+            + PACKAGE.struct.pack(len(pieces), i + 1)
+            + piece
+        )
+        for i, piece in enumerate(pieces)
+    ]
+
+
+def _head(message_id: int, terminal: str, serial: int, length: int, version: int, flags: int = 0) -> bytes:
+    if length > LENGTH:
+        raise ProtocolError("range", f"a body of {length} bytes, at most {LENGTH} fit one frame")
     if version >= 2019:
         number = bytes.fromhex(terminal.rjust(20, "0"))
-        return wrap(NEW.struct.pack(message_id, len(body) | VERSIONED, 1, number, serial) + body)
-    number = bytes.fromhex(terminal.rjust(12, "0")[-12:])
-    return wrap(OLD.struct.pack(message_id, len(body), number, serial) + body)
+        return NEW.struct.pack(message_id, length | VERSIONED | flags, 1, number, serial)
+    return OLD.struct.pack(message_id, length | flags, bytes.fromhex(terminal.rjust(12, "0")[-12:]), serial)

@@ -10,14 +10,17 @@ from typing import Any
 from gateway.protocols.jt808 import media, records, safety
 from gateway.protocols.jt808.login import PLATE_COLOURS
 from gateway.protocols.jt808.safety import NARROW, WIDE
-from gateway.protocols.jt808.translate import position, split_batch, split_short
+from gateway.protocols.jt808.translate import OLD, position, split_batch, split_short
 from gateway.protocols.jt808.vendor import FLOW_ITEMS
 from gateway.report import DriverCard, MediaEvent, Position, Registration, Report, SafetyEvent, terminal_key
 from gateway.wire import plain
 from gateway.wire.items import Items
 from gateway.wire.message import Header
+from gateway.wire.tlv import walk
 
 SAFETY_KEYS = {f"0x{number:02x}" for number in safety.DEVICES}
+SHORTEST_SAFETY = 2 + 32
+"""Bytes that the shortest safety item adds to a position."""
 OWN = {"alarm_id", "flag", "type", "level", "speed", "altitude", "lat", "lon", "time", "vehicle", "identification"}
 """Fields of a safety item that a SafetyEvent has attributes for."""
 
@@ -49,6 +52,13 @@ def reports(header: Header, fields: Mapping[str, Any], body: bytes, kind: Items 
         case 0x0802:
             return [_media(terminal, item) for item in fields["media"]]
     return []
+
+
+def has_safety(body: bytes) -> bool:
+    """Whether a 0x0200 body has safety items. Most have none, which costs next to nothing to see."""
+    if len(body) < OLD.size + SHORTEST_SAFETY:
+        return False
+    return any(number in safety.DEVICES for number, _, _ in walk(body, OLD.size)[0])
 
 
 def _fix(

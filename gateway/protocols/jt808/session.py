@@ -1,27 +1,44 @@
-"""The JT/T 808 session: log-in, positions, heartbeat. No sockets, no clock, no files.
+"""The JT/T 808 session: log-in, positions, messages in parts, media, commands. No sockets, no clock, no files.
 
     NEW --0x0100 on the roll--> NEW (code issued) --0x0102 right code--> READY --0x0003--> NEW
 
-Only 0x0100, 0x0102, 0x0002 and 0x0003 are taken before log-in. A connection belongs to one terminal.
+Only 0x0100, 0x0102, 0x0002, 0x0003 and 0x0004 are taken before log-in. A connection belongs to one terminal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
-from gateway.command import Command, QueryPosition, SendText
+from gateway.command import Command
 from gateway.errors import ProtocolError
-from gateway.framed import FAILED, OK, UNSUPPORTED, FramedSession
-from gateway.protocols.jt808.header import build, parse
-from gateway.protocols.jt808.messages import body_layout, encode_body
-from gateway.protocols.jt808.translate import NEW, OLD, split_batch
-from gateway.report import terminal_key
-from gateway.session import Authority, Fixes, Held, Limits
+from gateway.framed import BAD, FAILED, OK, UNSUPPORTED, FramedSession
+from gateway.outgoing import outgoing
+from gateway.protocols.jt808 import dialects
+from gateway.protocols.jt808.commands import BUILDERS
+from gateway.protocols.jt808.compressed import inflate
+from gateway.protocols.jt808.header import LENGTH, build, build_parts, parse
+from gateway.protocols.jt808.messages import MESSAGES, body_layout, encode_body
+from gateway.protocols.jt808.reports import has_safety, reports
+from gateway.protocols.jt808.translate import split_batch, table
+from gateway.protocols.jt808.uploads import Uploads
+from gateway.report import MediaEvent, Report, SafetyEvent, terminal_key
+from gateway.session import Authority, Fixes, Held, Limits, Outcome, Progress, Said, Translator
+from gateway.wire.framing import FLAG, wrap
 from gateway.wire.message import Header
+from gateway.wire.parts import Missing, Parts
 
 NO_SUCH_TERMINAL = 4
-TAKEN_BEFORE_LOGIN = {0x0002, 0x0003, 0x0100, 0x0102}
+TAKEN_BEFORE_LOGIN = {0x0002, 0x0003, 0x0004, 0x0100, 0x0102}
 ATTEMPTS = 3
+SENT_KEPT = 4
+"""Long messages to the terminal of which it may ask for parts again."""
+OWN_ANSWERS = {0x0104, 0x0107, 0x0201, 0x0302, 0x0500, 0x0700, 0x0702, 0x0802, 0x0805, 0x1003, 0x1205}
+"""Messages that answer commands; all but 0x0702 need no answer themselves."""
+
+Handler = Callable[[Header, bytes, bytes], Held | None]
 
 
 class Jt808Session(FramedSession):
@@ -29,15 +46,24 @@ class Jt808Session(FramedSession):
         super().__init__(authority, now, limits)
         self._wrong_codes = 0
         self._version = 2013
-        self._handlers: dict[int, Callable[[Header, bytes, bytes], Held | None]] = {
+        self._dialect = dialects.STANDARD
+        self._parts = Parts()
+        self._uploads = Uploads(limits.missing_s)
+        self._sent: dict[int, list[bytes]] = {}  # first serial of a long message -> its frames
+        self._handlers: dict[int, Handler] = {
             0x0001: lambda _header, body, _frame: self.command_result(body),
             0x0002: lambda header, _body, _frame: self.acknowledge(header),
             0x0003: self._logout,
+            0x0004: self._tell_time,
+            0x0005: self._send_parts_again,
             0x0100: self._register,
             0x0102: self._authenticate,
             0x0200: self._position,
             0x0201: self._position_answer,
+            0x0500: self._position_answer,
             0x0704: self._batch,
+            0x0801: self._medium,
+            0x0901: self._compressed,
         }
 
     parse = staticmethod(parse)
@@ -53,20 +79,22 @@ class Jt808Session(FramedSession):
             self._number = header.terminal  # the other edition's padding
         if not self.terminal and header.message_id not in TAKEN_BEFORE_LOGIN:
             raise ProtocolError("not_logged_in", f"0x{header.message_id:04x}", reply=FAILED)
-        if header.package is not None:
-            raise ProtocolError("packaged", f"part {header.package}", reply=UNSUPPORTED)
         self._version = header.version
-        handler = self._handlers.get(header.message_id)
-        if handler is None:
-            raise ProtocolError("unknown_message", f"0x{header.message_id:04x}", reply=UNSUPPORTED)
-        return handler(header, body, frame)
+        if header.package and header.package[0] > 1 and header.message_id != 0x0801:
+            whole = self._parts.add(header, body, self._last)
+            if whole is None:
+                return self._kept(header, frame, Said("part"))
+            header, body = replace(header, package=None), whole
+        return self._handlers.get(header.message_id, self._other)(header, body, frame)
+
+    # log-in
 
     def _register(self, header: Header, body: bytes, _frame: bytes) -> None:
-        body_layout(header.message_id, header.version, body)[1].decode(body)
+        registration = self._fields(header, body)
         terminal = terminal_key("jt808", header.terminal)
         fields: dict[str, object] = {"ack_serial": header.serial, "result": OK}
         if self._authority.enrolled(terminal):
-            fields["code"] = self._authority.issue_code(terminal)
+            fields["code"] = self._authority.issue_code(terminal, registration["model"])
             self.counts["registered"] += 1
         else:
             fields["result"] = NO_SUCH_TERMINAL
@@ -75,7 +103,7 @@ class Jt808Session(FramedSession):
         self.say(0x8100, encode_body(0x8100, fields, header.version), header)
 
     def _authenticate(self, header: Header, body: bytes, _frame: bytes) -> None:
-        code = body_layout(header.message_id, header.version, body)[1].decode(body)["auth"]
+        code = self._fields(header, body)["auth"]
         terminal = terminal_key("jt808", header.terminal)
         if not self._authority.check_code(terminal, code):
             self._wrong_codes += 1
@@ -85,6 +113,7 @@ class Jt808Session(FramedSession):
             self.closing = not known or self._wrong_codes >= ATTEMPTS
             return
         self._number, self.terminal = header.terminal, terminal
+        self._dialect = dialects.of_model(self._authority.model(terminal))
         self.counts["logged_in"] += 1
         self.acknowledge(header)
 
@@ -93,39 +122,137 @@ class Jt808Session(FramedSession):
         self._began = self._last
         self.acknowledge(header)
 
+    def _tell_time(self, header: Header, _body: bytes, _frame: bytes) -> None:
+        """The one time in JT/T 808 that is in UTC."""
+        now = datetime.fromtimestamp(self._limits.epoch + self._last, UTC)
+        self.say(0x8004, encode_body(0x8004, {"time": now}, header.version), header)
+
+    # positions
+
     def _position(self, header: Header, body: bytes, frame: bytes) -> Held:
-        return self._held(header, frame, [body])
+        fixes = Fixes([body], self._table(header), False, "position", self._safety(header, [body]))
+        return self._fixes(header, frame, fixes)
 
     def _position_answer(self, header: Header, body: bytes, frame: bytes) -> Held:
-        self.counts["command_done"] += 1
-        return self._held(header, frame, [body[2:]], answered=False)
+        self.own_answer(header.message_id, {"ack_serial": int.from_bytes(body[:2], "big")})
+        return self._fixes(None, frame, Fixes([body[2:]], self._table(header)))
 
     def _batch(self, header: Header, body: bytes, frame: bytes) -> Held:
         bodies, blind = split_batch(body)
-        return self._held(header, frame, bodies, backfill=blind)
+        fixes = Fixes(bodies, self._table(header), blind, "position_batch", self._safety(header, bodies))
+        return self._fixes(header, frame, fixes)
 
-    def _held(
-        self,
-        header: Header,
-        frame: bytes,
-        bodies: list[bytes],
-        *,
-        backfill: bool = False,
-        answered: bool = True,
-    ) -> Held:
-        table = NEW if header.version >= 2019 else OLD
-        fixes = Fixes(bodies, table.read, backfill)
-        return Held(self.terminal, b"~" + frame + b"~", fixes, header if answered else None)
+    def _safety(self, header: Header, bodies: list[bytes]) -> list[Report]:
+        """Safety alarms that stand among the items of positions."""
+        position = replace(header, message_id=0x0200)
+        said = (self._reports(position, self._fields(position, body), body) for body in bodies if has_safety(body))
+        return [report for some in said for report in some if isinstance(report, SafetyEvent)]
 
-    def send(self, command: Command) -> bool:
+    def _table(self, header: Header) -> Translator:
+        return table(header.version, self._dialect.items).read
+
+    def _fixes(self, header: Header | None, frame: bytes, fixes: Fixes) -> Held:
+        return Held(self.terminal, FLAG + frame + FLAG, fixes, header)
+
+    # other messages
+
+    def _other(self, header: Header, body: bytes, frame: bytes) -> Held:
+        row = MESSAGES.get(header.message_id)
+        if row is None or not row.uplink:
+            raise ProtocolError("unknown_message", f"0x{header.message_id:04x}", reply=UNSUPPORTED)
+        fields = self._fields(header, body)
+        answers = header.message_id in OWN_ANSWERS
+        if answers:
+            self.own_answer(header.message_id, fields)
+        silent = answers and header.message_id != 0x0702
+        return self._kept(None if silent else header, frame, Said(row.name, self._reports(header, fields, body)))
+
+    def _compressed(self, header: Header, body: bytes, frame: bytes) -> Held | None:
+        """The message inside stands for it, but the answer is to the outer one."""
+        inside = inflate(self._fields(header, body)["data"])
+        if not inside:
+            return self._kept(header, frame, Said("compressed"))
+        inner, inner_body = parse(inside if inside.startswith(FLAG) else wrap(inside))
+        if inner.message_id == header.message_id:
+            raise ProtocolError("compressed", "a compressed message inside a compressed message", reply=BAD)
+        held = self.dispatch(inner, inner_body, frame)
+        return replace(held, token=header) if held else None
+
+    def _fields(self, header: Header, body: bytes) -> Mapping[str, Any]:
+        return body_layout(header.message_id, header.version, body, self._dialect)[1].decode(body)
+
+    def _reports(self, header: Header, fields: Mapping[str, Any], body: bytes) -> list[Report]:
+        return reports(header, fields, body, self._dialect.items)
+
+    def _kept(self, header: Header | None, frame: bytes, said: Said) -> Held:
+        return Held(self.terminal, FLAG + frame + FLAG, said, header)
+
+    # media
+
+    def _medium(self, header: Header, body: bytes, frame: bytes) -> Held:
+        first = header.package is None or header.package[1] == 1
+        fields = self._fields(header, body) if first else None
+        said = self._reports(header, fields, body) if fields else []
+        event = next((report for report in said if isinstance(report, MediaEvent)), None)
+        chunk = self._uploads.chunk(header, body, fields, event, self._last)
+        return Held(self.terminal, FLAG + frame + FLAG, chunk, header)
+
+    def answer(self, held: Held, outcome: Outcome) -> bytes:
+        answered = super().answer(held, outcome)
+        if outcome.progress is not None:
+            due = self._uploads.came(outcome.progress, self._last)
+            answered += b"".join(self._media_answer(*one) for one in due)
+        return answered
+
+    def _media_answer(self, medium: int, missing: list[int]) -> bytes:
+        fields: dict[str, Any] = {"media_id": medium} | ({"parts": missing} if missing else {})
+        target = Header(0x8800, self._number, 0, self._version)
+        return self.build(0x8800, encode_body(0x8800, fields, self._version), target, self._next_serial())
+
+    def resume(self, media: Sequence[Progress]) -> None:
+        for progress in media:
+            self._uploads.left(progress, self._last)
+
+    def tick(self, now: float) -> None:
+        for medium, missing in self._uploads.overdue(now):
+            self.counts["media_asked_again"] += 1
+            self._outbox.append(self._media_answer(medium, missing))
+        for lacking in self._parts.overdue(now, self._limits.missing_s):
+            self.counts["parts_asked_again"] += 1
+            self._ask_parts(lacking)
+
+    def _ask_parts(self, lacking: Missing) -> None:
+        fields = {"first_serial": lacking.first_serial, "parts": list(lacking.parts)}
+        target = Header(0x8003, lacking.terminal, 0, self._version)
+        self.say(0x8003, encode_body(0x8003, fields, self._version), target)
+
+    # commands
+
+    def send(self, command: Command) -> int:
         if not self.terminal:
-            return False
-        match command:
-            case QueryPosition():
-                message_id, fields = 0x8201, {}
-            case SendText(text=text, urgent=urgent):
-                urgency = (0b10 if self._version >= 2019 else 0b1) | 0b1000 if urgent else 0
-                message_id, fields = 0x8300, {"flag": urgency | 0b100, "type": 1, "text": text}
-        target = Header(message_id, self._number, 0, self._version)
-        self.say(message_id, encode_body(message_id, fields, self._version), target)
-        return True
+            raise ProtocolError("not_logged_in", "the terminal has not logged in")
+        out = outgoing(BUILDERS, command, self._version)
+        body = encode_body(out.message_id, out.fields, self._version, self._dialect)
+        target = Header(out.message_id, self._number, 0, self._version)
+        if len(body) <= LENGTH:
+            return self.ask(out.message_id, body, target, out.answered_by)
+        return self._ask_in_parts(target, body, out.answered_by)
+
+    def _ask_in_parts(self, target: Header, body: bytes, answered_by: int | None) -> int:
+        """A long message: each part has a serial, and terminals answer by that of the first or of the last."""
+        first = (self._serial + 1) & 0xFFFF
+        frames = build_parts(target.message_id, target.terminal, first, body, target.version)
+        while len(self._sent) >= SENT_KEPT:
+            del self._sent[next(iter(self._sent))]
+        self._sent[first] = frames
+        self._outbox += frames
+        return self.asked_in_parts(first, len(frames), answered_by)
+
+    def _send_parts_again(self, header: Header, body: bytes, _frame: bytes) -> None:
+        fields = self._fields(header, body)
+        frames = self._sent.get(fields["first_serial"], [])
+        again = [frames[n - 1] for n in fields["parts"] if 1 <= n <= len(frames)]
+        self.counts["parts_sent_again"] += len(again)
+        self._outbox += again
+        if not again:
+            raise ProtocolError("parts", f"no message began with serial {fields['first_serial']}", reply=FAILED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -97,12 +98,19 @@ COLUMN_ITEMS = {
     (0x01, 4): "odometer", (0x02, 2): "fuel", (0x03, 2): "recorder_speed", (0x30, 1): "signal",
     (0x31, 1): "satellites",
 }  # fmt: skip
-OLD = PositionTable(
-    BASIC, ITEMS, COLUMN_ITEMS, lambda block, rows: _fill(block, rows, ALARMS), item_alarms, ALARM_ITEMS
-)
-NEW = PositionTable(
-    BASIC, ITEMS, COLUMN_ITEMS, lambda block, rows: _fill(block, rows, ALARMS_2019), item_alarms, ALARM_ITEMS
-)
+
+
+@cache
+def table(version: int, items: Items | None = None) -> PositionTable:
+    """How positions of an edition are read in columns; `items` are a dialect's own."""
+    alarms = ALARMS_2019 if version >= 2019 else ALARMS
+    return PositionTable(
+        BASIC, items.table if items else ITEMS, COLUMN_ITEMS, lambda block, rows: _fill(block, rows, alarms),
+        item_alarms, ALARM_ITEMS,
+    )  # fmt: skip
+
+
+OLD, NEW = table(2013), table(2019)
 """0x0200 of the 2011 and 2013 editions, and of 2019, which gave some alarm bits another meaning."""
 
 

@@ -1,21 +1,29 @@
 """Sessions under arbitrary frames: never an exception, always an outcome that is counted."""
 
+import gzip
 from collections import Counter
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.command import QueryPosition, SendText
+from gateway import command
+from gateway.errors import ProtocolError
+from gateway.protocols.jt808 import commands as commands808
 from gateway.protocols.jt808 import messages as jt808
+from gateway.protocols.jt808.header import build_parts
 from gateway.protocols.jt808.session import Jt808Session
+from gateway.protocols.jt905 import commands as commands905
 from gateway.protocols.jt905 import messages as jt905
 from gateway.protocols.jt905.session import Jt905Session
-from gateway.report import micros
+from gateway.report import SafetyEvent, micros
 from gateway.server.batch import Judge, decode
 from gateway.server.plausible import Region
-from gateway.session import Columns, Fixes, Held, Limits
+from gateway.session import Answer, Columns, Fixes, Held, Limits, Outcome
+from gateway.wire.framing import FrameBuffer
 from tests.terminals import ISU, NUMBER, REGISTRATION, fix
 
 JUDGE = Judge(Region.parse("china"), 600_000_000)
@@ -28,8 +36,11 @@ class Book:
     def enrolled(self, terminal: str) -> bool:
         return "9999" not in terminal
 
-    def issue_code(self, terminal: str) -> str:
+    def issue_code(self, terminal: str, model: str) -> str:
         return f"code of {terminal}"
+
+    def model(self, terminal: str) -> str:
+        return ""
 
     def check_code(self, terminal: str, code: str) -> bool:
         return self.enrolled(terminal) and code != "wrong"
@@ -54,7 +65,7 @@ def test_any_message_to_808_is_counted_and_nothing_raises(frames: list[tuple[int
     held = session.receive(stream, 1)
     tick = decode(held, 0, JUDGE)
     for one, ok in zip(held, tick.ok, strict=True):
-        session.answer(one, ok)
+        session.answer(one, Outcome(ok))
     assert session.counts["frames"] == len(frames) or session.closing
     assert tick.counts["decoder_failed"] == 0
     jt808_answers = session.data_to_send()
@@ -70,7 +81,7 @@ def test_any_message_to_905_is_counted_and_nothing_raises(frames: list[tuple[int
     assert session.counts["frames"] == len(frames)
     assert tick.counts["decoder_failed"] == 0
     for one, ok in zip(held, tick.ok, strict=True):
-        session.answer(one, ok)
+        session.answer(one, Outcome(ok))
 
 
 @given(st.binary(max_size=400))
@@ -104,16 +115,170 @@ def test_commands_are_said_in_the_terminals_own_version(version: int):
     session = session808()
     session.receive(jt808.encode(0x0002, {}, terminal=NUMBER, serial=1, version=version), 1)
     session.data_to_send()
-    assert session.send(SendText(terminal="t", text="昆山火车站北广场", urgent=True))
+    session.send(command.SendText(terminal="t", text="昆山火车站北广场", urgent=True))
     text = jt808.decode(session.data_to_send())
     assert (text.name, text.fields["text"]) == ("text", "昆山火车站北广场")
-    assert session.send(QueryPosition(terminal="t"))
-    assert jt808.decode(session.data_to_send()).header.version == version
+    assert text.header.version == version
+
+
+COMMANDS = [
+    command.QueryPosition(terminal="t"),
+    command.SendText(terminal="t", text="前方拥堵"),
+    command.Track(terminal="t", interval_s=5, duration_s=60),
+    command.Track(terminal="t", interval_s=0),
+    command.CallBack(terminal="t", phone="051257300000", listen=True),
+    command.Ask(terminal="t", question="能去昆山南站吗", answers=["能", "不能"]),
+    command.Shoot(terminal="t", channel=2, photos=3),
+    command.UploadMedium(terminal="t", medium=7),
+    command.QueryParameters(terminal="t", ids=[1, 0x20]),
+    command.SetParameters(terminal="t", parameters={"0x0001": {"heartbeat_interval": 30}}),
+    command.QueryAttributes(terminal="t"),
+    command.QueryDriver(terminal="t"),
+    command.ConfirmAlarm(terminal="t", serial=3, alarms=1),
+    command.ReleaseAlarm(terminal="t"),
+    command.LockDoors(terminal="t", locked=True),
+    command.Inspect(terminal="t", devices=[0, 2]),
+    command.OfferOrder(terminal="t", order=9, kind="immediate", description="昆山站附近"),
+    command.RefuseOrder(terminal="t", order=10),
+    command.AwardOrder(
+        terminal="t", order=11, kind="booking", description="正门", phone="13812345678", fee=Decimal("2.0")
+    ),
+    command.CancelOrder(terminal="t", order=12),
+    command.RequestAttachments(terminal="t", label="00" * 16, number="A1", host="10.0.0.1", port=6909),
+]
+
+
+def codec_of(codec: object) -> Mapping[type, object]:
+    """What a protocol can say."""
+    return commands808.BUILDERS if codec is jt808 else commands905.BUILDERS
+
+
+SAFETY = {
+    "alarm_id": 7, "flag": 1, "type": 2, "level": 2, "fatigue": 5, "reserved": bytes(4), "speed": 60, "altitude": 3,
+    "lat": 31.38, "lon": 120.95, "time": NOW, "vehicle": 1,
+    "identification": {"terminal_id": "T1", "time": NOW, "sequence": 0, "attachments": 2, "reserved": 0},
+}  # fmt: skip
+"""A driver's phone call, seen by the camera in front of him (T/JSATL 12-2017, 0x65)."""
+
+
+def test_the_list_of_commands_is_whole():
+    assert {type(one) for one in COMMANDS} == set(command.NAMES)
+
+
+@pytest.mark.parametrize("said", COMMANDS, ids=lambda c: command.NAMES[type(c)])
+def test_a_command_is_said_and_its_answer_found_by_serial_or_it_is_refused(said: command.Command):
+    assert command.from_json(command.to_json(said)) == said
+    isu = Jt905Session(Book(), 0, Limits())
+    isu.receive(jt905.encode(0x0002, {}, terminal=ISU, serial=0), 1)
+    speakers = [(session808(), jt808, NUMBER), (isu, jt905, ISU)]
+    said_by = 0
+    for session, codec, number in speakers:
+        session.data_to_send()
+        if type(said) not in codec_of(codec):
+            with pytest.raises(ProtocolError, match="unsupported"):
+                session.send(said)
+            continue
+        serial, said_by = session.send(said), said_by + 1
+        out = codec.decode(session.data_to_send())
+        assert out.name != "unknown"
+        assert out.header.serial == serial
+        refusal = {"ack_serial": serial, "ack_id": out.header.message_id, "result": 1}
+        session.receive(codec.encode(0x0001, refusal, terminal=number, serial=8), 2)
+        assert session.answers == [Answer(serial, False, "failed")]
+        session.receive(codec.encode(0x0001, refusal, terminal=number, serial=9), 2)
+        assert len(session.answers) == 1
+    assert said_by >= 1
+
+
+def test_a_command_with_an_answer_of_its_own_waits_for_it():
+    session = session808()
+    serial = session.send(command.QueryParameters(terminal="t"))
+    acknowledged = {"ack_serial": serial, "ack_id": 0x8104, "result": 0}
+    session.receive(jt808.encode(0x0001, acknowledged, terminal=NUMBER, serial=3), 1)
+    assert session.answers == []
+    told = {"ack_serial": serial, "parameters": {"0x0001": {"heartbeat_interval": 30}}}
+    session.receive(jt808.encode(0x0104, told, terminal=NUMBER, serial=4), 1)
+    assert [(a.serial, a.ok, a.detail["parameters"]) for a in session.answers] == [(serial, True, told["parameters"])]
+
+
+def test_a_long_command_goes_out_in_parts_which_may_be_asked_for_again():
+    session = session808()
+    serial = session.send(
+        command.SetParameters(
+            terminal="t", parameters={f"0x{n:04x}": {"raw": b"x" * 200} for n in range(0xF100, 0xF110)}
+        )
+    )
+    frames = [b"~" + f + b"~" for f in FrameBuffer().feed(session.data_to_send())]
+    headers = [jt808.decode(f).header for f in frames]
+    assert [h.package for h in headers] == [(len(frames), n) for n in range(1, len(frames) + 1)]
+    assert [h.serial for h in headers] == list(range(headers[0].serial, serial + 1))
+    body = b"".join(jt808.decode(f).body for f in frames)
+    assert len(jt808.body_layout(0x8103, 2013, body)[1].decode(body)["parameters"]) == 16
+    again = {"first_serial": headers[0].serial, "parts": [2]}
+    session.receive(jt808.encode(0x0005, again, terminal=NUMBER, serial=5, version=2019), 1)
+    assert session.data_to_send() == frames[1]
+    answered = {"ack_serial": headers[0].serial, "ack_id": 0x8103, "result": 0}
+    session.receive(jt808.encode(0x0001, answered, terminal=NUMBER, serial=6), 1)
+    assert [(a.serial, a.ok) for a in session.answers] == [(serial, True)]
 
 
 def test_commands_to_a_terminal_that_has_not_logged_in_are_refused():
-    assert not Jt808Session(Book(), 0, Limits()).send(QueryPosition(terminal="t"))
-    assert not Jt905Session(Book(), 0, Limits()).send(QueryPosition(terminal="t"))
+    for session in (Jt808Session(Book(), 0, Limits()), Jt905Session(Book(), 0, Limits())):
+        with pytest.raises(ProtocolError, match="not_logged_in"):
+            session.send(command.QueryPosition(terminal="t"))
+
+
+def parts_of(message_id: int, body: bytes, first_serial: int) -> list[bytes]:
+    return build_parts(message_id, NUMBER, first_serial, body, 2013)
+
+
+def test_a_message_in_parts_is_put_together_and_what_lacks_is_asked_for():
+    positions = [fix(NOW + timedelta(seconds=i)) for i in range(60)]
+    body = jt808.encode_body(0x0704, {"count": 60, "type": 1, "positions": positions}, 2013)
+    frames = parts_of(0x0704, body, 500)
+    assert len(frames) > 2
+    session = session808()
+    held = session.receive(frames[0] + frames[2], 1)
+    assert [one.content.message for one in held] == ["part", "part"]
+    for one in held:
+        assert jt808.decode(session.answer(one, Outcome(True))).fields["result"] == 0
+    session.tick(1 + Limits().missing_s)
+    assert session.data_to_send() == b""
+    session.tick(2 + Limits().missing_s)
+    asked = jt808.decode(session.data_to_send())
+    assert (asked.name, asked.fields) == ("ask_parts", {"first_serial": 500, "parts": [2, *range(4, len(frames) + 1)]})
+    held = session.receive(b"".join([frames[1], *frames[3:]]), 9)
+    (whole,) = [one.content for one in held if isinstance(one.content, Fixes)]
+    assert (len(whole.bodies), whole.backfill) == (60, True)
+
+
+def test_safety_alarms_are_told_beside_their_position():
+    fields = fix(NOW, items={"0x65": SAFETY})
+    (held,) = session808().receive(jt808.encode(0x0200, fields, terminal=NUMBER, serial=1), 1)
+    assert isinstance(held.content, Fixes)
+    (event,) = held.content.reports
+    assert isinstance(event, SafetyEvent)
+    assert (event.device, event.time) == ("dsm", NOW)
+    tick = decode([held], micros(NOW), JUDGE)
+    assert [entry.kind for entry in tick.entries] == ["message", "fix"]
+    assert [report["kind"] for report in tick.reports] == ["safety_event"]
+
+
+def test_the_servers_time_is_told_in_utc():
+    session = Jt808Session(Book(), 0, Limits(epoch=NOW.timestamp() - 100))
+    session.receive(jt808.encode(0x0004, {}, terminal=NUMBER, serial=1, version=2019), 100)
+    assert jt808.decode(session.data_to_send()).fields["time"] == NOW
+
+
+def test_a_compressed_message_stands_for_the_one_inside():
+    inner = jt808.encode(0x0200, fix(NOW), terminal=NUMBER, serial=7)
+    data = gzip.compress(inner)
+    outer = jt808.encode(0x0901, {"data": data}, terminal=NUMBER, serial=8)
+    session = session808()
+    (held,) = session.receive(outer, 1)
+    assert isinstance(held.content, Fixes)
+    answer = jt808.decode(session.answer(held, Outcome(True)))
+    assert answer.fields == {"ack_serial": 8, "ack_id": 0x0901, "result": 0}
 
 
 def test_a_decoder_that_fails_costs_one_frame_which_is_kept():

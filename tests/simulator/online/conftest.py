@@ -12,10 +12,14 @@ from subprocess import DEVNULL
 
 import pytest
 
+from gateway.bus import MemoryBus
 from gateway.catalog import PROTOCOLS, TCP
+from gateway.media import MediaStore
+from gateway.outbox import Outbox
 from gateway.report import FixBatch, moment
 from gateway.roll import Roll, parse_csv
 from gateway.server.batch import Judge
+from gateway.server.commands import Commands
 from gateway.server.committer import Committer
 from gateway.server.connection import Connection
 from gateway.server.hub import Hub
@@ -54,7 +58,10 @@ class Gateway:
         self._spool = Spool(self.directory, limit_bytes=1 << 30, keep_us=0)
         hub = self.hub = Hub(self.roll, Limits(), {name: TCP[name].session for name in TCP}, {}, 1000)
         judge = Judge(Region.parse("world"), 600_000_000)
-        hub.committer = Committer(self._spool, judge, lambda _batch: asyncio.sleep(0), hub.read, 1 << 20, 0.002)
+        media = MediaStore(self.directory / "media")
+        hub.committer = Committer(self._spool, media, judge, lambda *_: asyncio.sleep(0), hub.read, 1 << 20, 0.002)
+        hub.commands = Commands(Outbox(self.directory), MemoryBus(), hub.committer.notice)
+        hub.commands.lines = hub
         loop = asyncio.get_running_loop()
         self._committing = loop.create_task(hub.committer.run(), name="committer")
         self._lines: list[Connection] = []

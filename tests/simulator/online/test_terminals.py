@@ -257,7 +257,7 @@ async def test_a_query_is_answered_with_the_position_of_now(gateway, bench: Benc
     async with running(bench.link(cab, gateway.ports[cab.protocol])) as link:
         link.record(fix(cab, 1))
         await until(lambda: not link.store)
-        assert gateway.hub.command(QueryPosition(terminal=cab.key))
+        assert gateway.hub.say(cab.key, QueryPosition(terminal=cab.key)) is not None
         await until(lambda: len(gateway.stored(cab.key)) == 2)
     assert gateway.stored(cab.key)[1]["time"] == NOON + timedelta(seconds=999)
     assert bench.sent() == set(keys(gateway.stored(cab.key)))
@@ -271,7 +271,7 @@ async def test_a_text_is_shown_and_confirmed(
     async with running(bench.link(cab, gateway.ports[cab.protocol])) as link:
         link.record(fix(cab, 1))
         await until(lambda: not link.store)
-        assert gateway.hub.command(SendText(terminal=cab.key, text="请到昆山南站载客", urgent=True))
+        assert gateway.hub.say(cab.key, SendText(terminal=cab.key, text="请到昆山南站载客", urgent=True)) is not None
         await until(lambda: gateway.hub.counts[f"{cab.protocol}.command_done"] == 1)
     assert "请到昆山南站载客" in capsys.readouterr().out
 

@@ -1,0 +1,184 @@
+"""Commands on their way: from the bus into the outbox, to the terminal wherever it is connected, and back.
+
+One task handles everything in order; the outbox is asked in a thread of its own, since its commits
+are synchronous. Every step is told on the bus and, through the spool, to the history.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from gateway import command
+from gateway.bus import COMMAND_STATE_SUBJECT, COMMAND_SUBJECT, Bus, Message
+from gateway.command import Command
+from gateway.errors import ProtocolError
+from gateway.outbox import Outbox, State
+from gateway.session import Answer
+from gateway.spool import Entry
+
+log = structlog.get_logger()
+T = TypeVar("T")
+TICK_S = 0.5
+ANSWER_S = 10.0
+ATTEMPTS = 3
+EXPIRES_S = 120.0
+"""How long a command waits for its terminal unless its sender says otherwise."""
+
+
+class Lines(Protocol):
+    """The connections, as commands see them."""
+
+    def say(self, terminal: str, wanted: Command) -> int | None:
+        """Queue and write; the serial that will be answered, None when the terminal is not connected here."""
+
+    async def welcome(self, terminal: str) -> None:
+        """The terminal has come; what else it is to be told."""
+
+
+Event = tuple[str, Any]
+
+
+@dataclass
+class Commands:
+    outbox: Outbox
+    bus: Bus
+    notice: Callable[[list[Entry]], Awaitable[None]]
+    answer_s: float = ANSWER_S
+    lines: Lines = field(init=False)
+    _events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
+    _sent: dict[tuple[str, int], str] = field(default_factory=dict)  # (terminal, serial) -> id
+    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "outbox"))
+
+    # what happens outside
+
+    def identified(self, terminal: str) -> None:
+        """The terminal is here: say what waits for it."""
+        self._events.put_nowait(("identified", terminal))
+
+    def lost(self, terminal: str) -> None:
+        """Its connection went: what was not answered waits again."""
+        self._events.put_nowait(("lost", terminal))
+
+    def answered(self, terminal: str, answers: Sequence[Answer]) -> None:
+        self._events.put_nowait(("answered", (terminal, list(answers))))
+
+    # tasks
+
+    async def listen(self) -> None:
+        """Take commands from the bus."""
+        async with self.bus.subscribe(COMMAND_SUBJECT) as messages:
+            async for message in messages:
+                self._events.put_nowait(("wanted", message))
+
+    async def run(self) -> None:
+        """Handle what happens, in order, and look at the clock in between."""
+        handlers: dict[str, Callable[[Any], Awaitable[None]]] = {
+            "identified": self._greet, "lost": self._lose, "answered": self._take_answers, "wanted": self._take,
+        }  # fmt: skip
+        for order in await self._ask(self.outbox.on_their_way):
+            await self._step(order.id, "lose", "restarted")
+        looked = time.monotonic()
+        while True:
+            with suppress(TimeoutError):
+                kind, value = await asyncio.wait_for(self._events.get(), TICK_S)
+                await handlers[kind](value)
+            if time.monotonic() - looked >= TICK_S:
+                looked = time.monotonic()
+                await self._look_at_clock()
+            if self._events.empty():
+                await self._tell()
+
+    # steps
+
+    async def _take(self, message: Message) -> None:
+        """{"command", "actor", "expires_s", "id"} or a bare command -> the order that it has become."""
+        try:
+            data = json.loads(message.payload)
+            wrapped = data if isinstance(data, dict) and "command" in data else {"command": data}
+            wanted = command.from_plain(wrapped["command"])
+            actor, key = str(wrapped.get("actor", "")), wrapped.get("id")
+            lasting = float(wrapped.get("expires_s", EXPIRES_S))
+        except (ValueError, TypeError) as error:
+            await message.respond(json.dumps({"error": str(error)}).encode())
+            return
+        now = _now()
+        order = await self._ask(
+            lambda: self.outbox.add(wanted, actor=actor, now_us=now, expires_us=now + int(lasting * 1e6), key=key)
+        )
+        await self._deliver(order.terminal)
+        order = await self._ask(lambda: self.outbox.order(order.id))
+        await message.respond(json.dumps(order.to_plain(), ensure_ascii=False).encode())
+
+    async def _greet(self, terminal: str) -> None:
+        await self.lines.welcome(terminal)
+        await self._deliver(terminal)
+
+    async def _deliver(self, terminal: str) -> None:
+        for order in await self._ask(lambda: self.outbox.waiting(terminal)):
+            try:
+                serial = self.lines.say(terminal, order.command)
+            except ProtocolError as error:
+                await self._step(order.id, "refuse", error.cause, {"detail": error.detail})
+                continue
+            if serial is None:
+                return
+            self._sent[terminal, serial] = order.id
+            await self._step(order.id, "send")
+
+    async def _lose(self, terminal: str) -> None:
+        for key in [k for k in self._sent if k[0] == terminal]:
+            await self._step(self._sent.pop(key), "lose", "connection_lost")
+
+    async def _take_answers(self, told: tuple[str, list[Answer]]) -> None:
+        terminal, answers = told
+        for answer in answers:
+            key = self._sent.pop((terminal, answer.serial), None)
+            if key is not None:
+                await self._step(key, "acknowledge" if answer.ok else "reject", answer.result, answer.detail)
+
+    async def _look_at_clock(self) -> None:
+        """Try again what was not answered in time, give up what has expired or was tried often enough."""
+        now, again = _now(), set()
+        for order in await self._ask(lambda: self.outbox.expired(now)):
+            await self._step(order.id, "expire", "expired")
+        for order in await self._ask(lambda: self.outbox.overdue(now, int(self.answer_s * 1e6))):
+            self._sent = {k: v for k, v in self._sent.items() if v != order.id}
+            if order.attempts >= ATTEMPTS:
+                await self._step(order.id, "reject", "no_answer")
+            else:
+                await self._step(order.id, "lose", "no_answer")
+                again.add(order.terminal)
+        for terminal in again:
+            await self._deliver(terminal)
+        await self._ask(lambda: self.outbox.trim(now))
+
+    async def _step(self, key: str, event: str, result: str = "", detail: Any = None) -> None:
+        plain = json.loads(json.dumps(dict(detail), default=str)) if detail else None
+        order = await self._ask(lambda: self.outbox.step(key, event, _now(), result, plain))
+        if order is not None:
+            await self.bus.publish(COMMAND_STATE_SUBJECT, json.dumps(order.to_plain(), ensure_ascii=False).encode())
+            if order.state is State.FAILED:
+                log.warning("command failed", terminal=order.terminal, id=order.id, result=order.result)
+
+    async def _tell(self) -> None:
+        """Let the history know, through the spool, of every step; also of those before a kill."""
+        steps = await self._ask(self.outbox.untold)
+        if steps:
+            await self.notice([Entry("command", _now(), step.encode()) for _, step in steps])
+            await self._ask(lambda: self.outbox.told(steps[-1][0]))
+
+    async def _ask(self, question: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, question)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
