@@ -88,8 +88,8 @@ def send(ports: dict[str, int], sample: Sample) -> Outcome:
         last = terminal.frame(0x0200, fix(LONG_AGO))
         terminal.socket.sendall(b"~" + sample.frame.strip(b"~") + b"~" + last)
         answer, serial = None, sample.message.header.serial if sample.message else None
-        while (heard := terminal.hear()).fields["ack_serial"] != terminal.serial:
-            if heard.fields["ack_serial"] == serial:
+        while (heard := terminal.hear()).fields.get("ack_serial") != terminal.serial:
+            if heard.fields.get("ack_serial") == serial and "result" in heard.fields:
                 answer = heard.fields["result"]
         return Outcome(sample, answer)
 
