@@ -30,7 +30,6 @@ from gateway.session import Limits
 from gateway.settings import Settings
 from gateway.spool import Spool
 
-
 GARBAGE_EVERY = 50_000
 """Allocations between two looks for cyclic garbage."""
 

@@ -167,7 +167,8 @@ def measure(server: Server, connections: int, each: int, gateway: bool) -> float
             [*command, *(["--gateway"] if gateway else [])], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             cwd=stack.ROOT,
         ) as process:  # fmt: skip
-            assert process.stdin and process.stdout
+            assert process.stdin
+            assert process.stdout
             assert process.stdout.readline() == "ready\n"
             before = cpu_s(pid)
             print("go", file=process.stdin, flush=True)
