@@ -12,7 +12,7 @@ from gateway.errors import RollError
 from gateway.report import Enrolment, terminal_key
 
 COLUMNS = ("terminal", "protocol", "plate", "vehicle_class", "company")
-LONGEST = {"plate": 20, "vehicle_class": 32, "company": 100}
+LONGEST = {"plate": 64, "vehicle_class": 32, "company": 100}
 """Characters."""
 
 

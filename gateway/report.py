@@ -274,6 +274,10 @@ class FixBatch:
             named, rows["terminal"] = np.unique(rows["terminal"], return_inverse=True)
             yield FixBatch([self.terminals[i] for i in named], rows, self.attributes[start : start + most])
 
+    def only(self, chosen: NDArray[np.intp]) -> FixBatch:
+        """The fixes at these indices."""
+        return FixBatch(self.terminals, self.rows[chosen], [self.attributes[i] for i in chosen.tolist()])
+
     def newest(self, by: str = "time", without: Flag = BAD | Flag.BACKFILL) -> NDArray[np.intp]:
         """Indices of each terminal's newest fix among those that have none of these flags.
 
