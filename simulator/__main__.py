@@ -247,6 +247,9 @@ def _replay(arguments: argparse.Namespace) -> int:
     if arguments.roll:
         _write_roll(cabs, arguments.roll)
     if not arguments.gateway:
+        if not arguments.roll:
+            raise TraceError("nothing to do: give --gateway HOST:PORT to send, or --roll FILE.csv to write the roll")
+        print(f"{arguments.roll}: {len(cabs)} taxis; import it, then send with --gateway HOST:PORT")
         return 0
     traces = [
         Trace(cab, replay.positions(cab, replay.read(path)[: arguments.limit]))
