@@ -20,6 +20,7 @@ POSITION = (
 TAXI = "7E02000023103456789012007D02000000010000000200BA7F0E07E4F11C003C002110152110100104000000640202007D01347E"
 HEARTBEAT = "7E000200001234567890120001897E"
 BROKEN = HEARTBEAT.replace("897E", "887E")
+FIX = {"time": "2026-11-25T09:02:03+08:00", "lat": 31.4, "lon": 120.9}
 
 
 def decode(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
@@ -119,6 +120,16 @@ def test_a_position_report_has_units_in_its_names():
     assert {key: report[key] for key in wanted} == wanted
 
 
+def test_an_alarm_and_a_status_of_the_same_bit_keep_their_own_names():
+    lines = [{"protocol": "mqtt", "text": json.dumps(FIX | flags)} for flags in (
+        {"valid": False, "status": ["acc_on"]}, {"alarms": ["emergency"]}, {"alarms": ["overspeed"]}
+    )]  # fmt: skip
+    reports = [found["reports"][0] for found in objects(*lines)]
+    assert [(list(r["status"]), r["alarms"]) for r in reports] == [
+        (["acc_on"], []), (["positioned"], ["emergency"]), (["positioned"], ["overspeed"]),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("text", [HEARTBEAT[2:], HEARTBEAT[:-2], HEARTBEAT[2:-2], "2424" + HEARTBEAT + "0d0a"])
 def test_delimiters_at_the_ends_may_be_missing_and_a_few_strange_bytes_stand_there(text: str):
     (frame,) = objects({"protocol": "jt808", "hex": text})[0]["frames"]
@@ -126,7 +137,7 @@ def test_delimiters_at_the_ends_may_be_missing_and_a_few_strange_bytes_stand_the
 
 
 def test_texts_and_http_requests_of_json_devices():
-    fix = {"time": "2026-11-25T09:02:03+08:00", "lat": 31.4, "lon": 120.9, "status": {"occupied": True}}
+    fix = FIX | {"status": {"occupied": True}}
     location = {"_type": "location", "lat": 31.4, "lon": 120.9, "tst": 1764032523, "vel": 36}
     post = {"method": "POST", "url": "/pub?u=wang&d=phone", "headers": {}, "body": json.dumps(location)}
     limited = {"url": "/pub", "headers": {"X-Limit-U": "li", "X-Limit-D": "pad"}, "body": location}
