@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.columns import each
 from gateway.errors import ProtocolError
 from gateway.report import Position, Status
+from gateway.rows import each
 from gateway.wire.identity import identity
 from gateway.wire.jsonfix import load, moment, number, obj, required
 
