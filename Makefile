@@ -6,7 +6,7 @@ WEB := dashboard/web
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 .DEFAULT_GOAL := help
 
-.PHONY: help setup run check test bench screens lock browser timescale
+.PHONY: help setup run check test bench fuzz screens lock browser timescale
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
@@ -50,6 +50,9 @@ test: setup browser timescale ## every test; ONLY=<path or keyword> for some
 
 bench: setup ## the benchmark table, also as bench.json; ONLY=<row>
 	ONLY="$(ONLY)" $(BIN)/python -m tests.benchmarks
+
+fuzz: setup ## 50 million inputs to the gateway's readers (more than an hour); N=<executions> SEED=<number>
+	$(BIN)/python -m tests.fuzz --executions $(or $(N),50000000) --seed $(or $(SEED),1)
 
 screens: setup browser ## pictures of the console's screens into docs/screens
 	$(BIN)/python -m tests.e2e.screens docs/screens

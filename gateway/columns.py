@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +10,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from gateway.errors import ProtocolError
-from gateway.report import FIX, Position, micros
+from gateway.rows import blank
 from gateway.session import Columns
 from gateway.wire import plain
 from gateway.wire.bcd import INVALID
@@ -19,13 +18,11 @@ from gateway.wire.identity import identities
 from gateway.wire.items import Items, Table
 from gateway.wire.layout import Layout
 from gateway.wire.reader import Reader
-from gateway.wire.tlv import shapes
+from gateway.wire.tlv import Item, shapes, walk
 
-OPTIONAL = ("speed", "course", "altitude", "recorder_speed", "fuel", "odometer", "satellites", "signal")
-"""Fields of a Position that may be None, each with a column of its own."""
+MOST_SHAPES = 32
+"""Arrangements of items in one batch that are read in columns; bodies beyond are read one at a time."""
 
-Item = tuple[int, int, int]
-"""Id, length and offset of the value."""
 Fill = Callable[[NDArray[np.uint8], NDArray[np.void]], None]
 
 
@@ -81,7 +78,8 @@ class PositionTable:
         extra = [b""] * len(bodies)
         good = np.zeros(len(bodies), bool)
         errors: dict[int, str] = {}
-        for size, where in _by_size(bodies).items():
+        most = MOST_SHAPES
+        for size, where in _by_size(bodies):
             if size < self.size:
                 errors.update(dict.fromkeys(where.tolist(), "truncated"))
                 continue
@@ -91,32 +89,72 @@ class PositionTable:
             self.fill(block, part)
             rows[where] = part
             good[where] = part["time"] != INVALID
-            self._read_items(block, where, rows, extra)
+            most -= self._read_items(block, where, rows, extra, most)
         errors.update(dict.fromkeys(np.flatnonzero(~good).tolist(), "time") | errors)
         source = np.flatnonzero(good)
         return Columns(rows[good], [extra[i] for i in source], source, errors)
 
     def _read_items(
-        self, block: NDArray[np.uint8], where: NDArray[np.intp], rows: NDArray[np.void], extra: list[bytes]
-    ) -> None:
-        """Fill the columns that items feed, group by group; the others become JSON attributes."""
+        self, block: NDArray[np.uint8], where: NDArray[np.intp], rows: NDArray[np.void], extra: list[bytes], most: int
+    ) -> int:
+        """Fill the columns that items feed, group by group; the others become JSON attributes.
+
+        most  groups that may be made; returns how many were
+        """
         known: dict[bytes, tuple[bytes, int]] = {}
-        for shape in shapes(block, self.size):
-            seen: set[str] = set()
-            others: list[Item] = []
-            for number, length, at in shape.items:
-                name, layout = self.columns.get((number, length)), self.items.get((number, length))
-                if name is None or name in seen or not isinstance(layout, Layout):
-                    others.append((number, length, at))
-                    continue
-                seen.add(name)
-                rows[name][where[shape.rows]] = layout.columns(block[shape.rows, at : at + length])[name]
+        groups, left = shapes(block, self.size, most)
+        for shape in groups:
+            fed, others = self._part(shape.items)
+            for name, (number, length, at) in fed.items():
+                values = self._values(number, length, block[shape.rows, at : at + length])
+                rows[name][where[shape.rows]] = values
             if shape.tail == block.shape[1] and all(self._simple(number, length) for number, length, _ in others):
                 self._tell(others, block[shape.rows], where[shape.rows], extra)
             else:
                 places = [i for _, length, at in others for i in range(at - 2, at + length)]
                 places += range(shape.tail, block.shape[1])
                 self._read_others(block[shape.rows][:, places], where[shape.rows], rows, extra, known)
+        if left.size:
+            self._read_alone(block[left], where[left], rows, extra)
+        return len(groups)
+
+    def _read_alone(
+        self, block: NDArray[np.uint8], where: NDArray[np.intp], rows: NDArray[np.void], extra: list[bytes]
+    ) -> None:
+        """The same where hardly two bodies have their items at the same places: walked one at a time."""
+        found: dict[tuple[str, int, int], list[tuple[int, bytes]]] = {}
+        for row, values in zip(where.tolist(), block, strict=True):
+            body = values.tobytes()
+            items, tail = walk(body, self.size)
+            fed, others = self._part(items)
+            for name, (number, length, at) in fed.items():
+                found.setdefault((name, number, length), []).append((row, body[at : at + length]))
+            content = b"".join([body[at - 2 : at + length] for _, length, at in others]) + body[tail:]
+            if content:
+                extra[row], alarms = self._told(content)
+                rows["alarms"][row] |= np.uint64(alarms)
+        for (name, number, length), raws in found.items():
+            column = np.frombuffer(b"".join([raw for _, raw in raws]), np.uint8).reshape(-1, length)
+            rows[name][[row for row, _ in raws]] = self._values(number, length, column)
+
+    def _part(self, items: Sequence[Item]) -> tuple[dict[str, Item], list[Item]]:
+        """Items that feed a column, the first for each, and the others."""
+        fed: dict[str, Item] = {}
+        others: list[Item] = []
+        for item in items:
+            name = self.columns.get(item[:2])
+            if name is None or name in fed or not isinstance(self.items.get(item[:2]), Layout):
+                others.append(item)
+            else:
+                fed[name] = item
+        return fed, others
+
+    def _values(self, number: int, length: int, raw: NDArray[np.uint8]) -> NDArray[Any]:
+        """What items of one field say in SI; shape (n, length) -> (n,)."""
+        layout = self.items[number, length]
+        assert isinstance(layout, Layout)
+        (values,) = layout.columns(raw).values()
+        return values
 
     def _simple(self, number: int, length: int) -> bool:
         """Whether an item is nothing but numbers that become attributes."""
@@ -159,45 +197,9 @@ class PositionTable:
         return orjson.dumps(attributes) if attributes else b"", self.alarms(items)
 
 
-def blank(count: int) -> NDArray[np.void]:
-    """FIX rows in which nothing is reported yet."""
-    rows = np.zeros(count, FIX)
-    rows["satellites"] = rows["signal"] = -1
-    for name in ("speed", "course", "altitude", "recorder_speed", "fuel", "odometer"):
-        rows[name] = np.nan
-    return rows
-
-
-def _by_size(bodies: Sequence[bytes]) -> dict[int, NDArray[np.intp]]:
+def _by_size(bodies: Sequence[bytes]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Each size with the indices of its bodies."""
     sizes = np.fromiter(map(len, bodies), np.intp, len(bodies))
-    return {int(size): np.flatnonzero(sizes == size) for size in np.unique(sizes)}
-
-
-def rows_of(results: Sequence[Position | ProtocolError]) -> Columns:
-    """Positions that were read one at a time -> FIX rows; errors keep their index."""
-    good = [(i, p) for i, p in enumerate(results) if isinstance(p, Position)]
-    errors = {i: e.cause for i, e in enumerate(results) if isinstance(e, ProtocolError)}
-    rows = blank(len(good))
-    for row, (_, p) in zip(rows, good, strict=True):
-        row["time"], row["identity"], row["lat"], row["lon"] = micros(p.time), p.identity, p.lat, p.lon
-        row["alarms"], row["status"] = int(p.alarms), int(p.status)
-        for name in OPTIONAL:
-            if (value := getattr(p, name)) is not None:
-                row[name] = value
-    extra = [orjson.dumps(p.attributes) if p.attributes else b"" for _, p in good]
-    return Columns(rows, extra, np.array([i for i, _ in good], np.intp), errors)
-
-
-def each(read_one: Callable[[bytes], Position]) -> Callable[[Sequence[bytes]], Columns]:
-    """A reader of one body -> a translator of many."""
-
-    def read(bodies: Sequence[bytes]) -> Columns:
-        results: list[Position | ProtocolError] = []
-        for body in bodies:
-            try:
-                results.append(read_one(body))
-            except ProtocolError as error:
-                results.append(error)
-        return rows_of(results)
-
-    return read
+    order = np.argsort(sizes, kind="stable")
+    for where in np.split(order, np.flatnonzero(np.diff(sizes[order])) + 1) if len(bodies) else ():
+        yield int(sizes[where[0]]), where

@@ -55,14 +55,21 @@ def from_object(value: Any) -> Line:
     """
     if not isinstance(value, dict):
         raise ProtocolError("json", f"an object is expected, not {type(value).__name__}")
-    session = None if value.get("session") is None else str(value["session"])
+    session, protocol, dialect = (_name(value, key) for key in ("session", "protocol", "dialect"))
     capture = _capture(value, session or "")
-    protocol = value.get("protocol")
     if protocol is None:
         protocol, _ = guess(capture.data)
     if protocol not in DECODERS:
         raise ProtocolError("protocol", f"{protocol!r} is unknown, there are {', '.join(DECODERS)}")
-    return Line(protocol, session, capture, str(value.get("dialect") or STANDARD))
+    return Line(protocol, session, capture, dialect or STANDARD)
+
+
+def _name(value: Mapping[str, Any], key: str) -> str | None:
+    """A string, or a number that stands for one; None when there is none."""
+    name = value.get(key)
+    if isinstance(name, dict | list):
+        raise ProtocolError("json", f"{key} must be a string, not {type(name).__name__}")
+    return None if name is None else str(name)
 
 
 def _capture(value: Mapping[str, Any], source: str) -> Capture:
@@ -85,12 +92,20 @@ def _request(request: Any, source: str) -> Capture:
     if not isinstance(headers, dict) or not isinstance(url, str):
         raise ProtocolError("json", "http needs a string url and an object of headers")
     if isinstance(body, dict | list):
-        data = orjson.dumps(body)
+        data = _written(body)
     elif isinstance(body, str) or body is None:
         data = _encoded(body or "")
     else:
         raise ProtocolError("json", f"http body must be a string, not {type(body).__name__}")
-    return Capture(data, source, url, {str(k): str(v) for k, v in headers.items()})
+    return Capture(data, source, url, {name: _name(headers, name) or "" for name in headers})
+
+
+def _written(body: dict[str, Any] | list[Any]) -> bytes:
+    """A body that was parsed already. Raises ProtocolError when it is too deep to be written."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError as error:
+        raise ProtocolError("json", f"http body: {error}") from error
 
 
 def _encoded(text: str) -> bytes:

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, sink: BinaryIO) -> int:
     if args.hex:
-        return _explain(args, iter(text.encode() for text in args.hex), sink)
+        return _explain(args, map(os.fsencode, args.hex), sink)
     if args.file is None or str(args.file) == "-":
         return _all(args, sys.stdin.buffer, sink)
     with args.file.open("rb") as source:

@@ -75,9 +75,17 @@ def read(source: BinaryIO, longest: int = LONGEST) -> Iterator[bytes | None]:
         yield None
 
 
+def written(text: bytes | None, sessions: Sessions) -> bytes:
+    """The answer to one line as JSON."""
+    try:
+        return rim.dumps(answer(text, sessions))
+    except Exception as defect:  # a decoder must not raise: whatever this is, it must cost one line only
+        return rim.dumps({"frames": [], "reports": [], "error": f"defect: {defect!a}"})
+
+
 def translate(source: BinaryIO, sink: BinaryIO) -> None:
     """All lines of `source`, each answered and flushed before the next one is read."""
     sessions = Sessions()
     for text in read(source):
-        sink.write(rim.dumps(answer(text, sessions)) + b"\n")
+        sink.write(written(text, sessions) + b"\n")
         sink.flush()

@@ -41,8 +41,8 @@ DIGITS = 9
 """Decimals that are kept: more than any terminal sends, fewer than binary fractions leave behind."""
 
 
-flag_names = lru_cache(4096)(names)
-"""The same few combinations of flags come again and again."""
+flag_names = lru_cache(4096, typed=True)(names)
+"""The same few combinations of flags come again and again. Typed: equal flags of two kinds have other names."""
 
 
 def report(said: Report) -> dict[str, Any]:

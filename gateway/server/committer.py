@@ -1,15 +1,16 @@
 """Group commit: frames of all connections become durable together, then each is answered.
 
 One thread decodes and writes, so that an fsync that stalls never stalls the event loop. While it
-writes, the next group gathers. What is pending is bounded in bytes; beyond the bound, and while
-the spool is full, sockets are not read.
+writes, the next group gathers. A group is bounded, so that neither the thread nor the answering
+holds the event loop for long. What is pending is bounded in bytes; beyond the bound, and while the
+spool is full, sockets are not read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,12 +24,27 @@ from gateway.errors import StorageFull
 from gateway.media import MediaStore
 from gateway.report import FixBatch
 from gateway.server.batch import Judge, Tick, decode
-from gateway.session import Chunk, Held, Outcome, Progress, Said
+from gateway.session import Chunk, Fixes, Held, Outcome, Progress, Said
 from gateway.spool import Entry, Spool
 
 log = structlog.get_logger()
 FULL_RETRY_S = 1.0
 UPKEEP_S = 1.0
+GROUP_ITEMS = 2_000
+"""Fixes and other messages of one commit."""
+GROUP_BYTES = 512 * 1024
+"""Bytes of one commit, counted as `octets` does. The last frame of a group may exceed either bound."""
+
+
+def items(held: Held) -> int:
+    """Fixes, or the one message, of a frame."""
+    return len(held.content.bodies) if isinstance(held.content, Fixes) else 1
+
+
+def octets(held: Held) -> int:
+    """Bytes to be kept and decoded: the last part of a long message stands for all its parts."""
+    bodies = held.content.bodies if isinstance(held.content, Fixes) else ()
+    return max(len(held.raw), sum(map(len, bodies)))
 
 
 class Source(Protocol):
@@ -55,7 +71,7 @@ class Committer:
     linger_s: float
     counts: Counter[str] = field(default_factory=Counter)
     spool_full_since: float | None = None
-    _pending: list[tuple[Source, Held]] = field(default_factory=list)
+    _pending: deque[tuple[Source, Held]] = field(default_factory=deque)
     _notices: list[Entry] = field(default_factory=list)
     _done: list[asyncio.Future[None]] = field(default_factory=list)
     _size: int = 0
@@ -69,7 +85,7 @@ class Committer:
         """Take frames that a session holds."""
         for one in held:
             self._pending.append((source, one))
-            self._size += len(one.raw)
+            self._size += octets(one)
         if self._size > self.pending_bytes and not self._paused:
             self._pause(True)
         self._wake.set()
@@ -96,9 +112,11 @@ class Committer:
         """Commit until `finish`; what is pending then is committed and answered before this returns."""
         while not self._finishing:
             await self._wake.wait()
-            await asyncio.sleep(self.linger_s)
+            if self._size < GROUP_BYTES:
+                await asyncio.sleep(self.linger_s)
             await self._commit()
-        await self._commit()
+        while self._pending or self._notices:
+            await self._commit()
 
     def finish(self) -> None:
         """Let `run` end. Nothing may be added afterwards."""
@@ -106,8 +124,9 @@ class Committer:
         self._wake.set()
 
     async def _commit(self) -> None:
-        self._wake.clear()
-        taken, self._pending, self._size = self._pending, [], 0
+        taken = self._group()
+        if not self._pending:
+            self._wake.clear()
         notices, self._notices = self._notices, []
         done, self._done = self._done, []
         if not taken and not notices:
@@ -143,6 +162,15 @@ class Committer:
             self._sampled = now
             for terminal, cause, frame in tick.refused:
                 log.warning("fix not taken as good", terminal=terminal, cause=cause, frame=frame[:256].hex())
+
+    def _group(self) -> list[tuple[Source, Held]]:
+        """The frames of the next commit, oldest first."""
+        taken, count, size = list[tuple[Source, Held]](), 0, 0
+        while self._pending and count < GROUP_ITEMS and size < GROUP_BYTES:
+            taken.append(self._pending.popleft())
+            count, size = count + items(taken[-1][1]), size + octets(taken[-1][1])
+        self._size -= size
+        return taken
 
     def _became_full(self) -> None:
         if self.spool_full_since is None:

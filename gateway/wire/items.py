@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -54,18 +55,21 @@ class Items:
 
     def read(self, reader: Reader) -> dict[str, dict[str, Any]]:
         items: dict[str, dict[str, Any]] = {}
+        times: Counter[int] = Counter()
         wanted, path = None, reader.path
         if self.count is not None:
             start, wanted = reader.pos, int(self.count.read(reader))
             reader.note(start, "count", wanted, "个数")
+        told = reader.pos + len(reader.data[reader.pos : reader.end].rstrip(b"\0"))
         while reader.left if wanted is None else len(items) < wanted:
             start = reader.pos
             number, length = self._next(reader)
-            if length > reader.left or (number == length == 0 and not any(reader.data[start : reader.end])):
+            if length > reader.left or (number == length == 0 and start >= told):
                 reader.pos = start
                 self._rest(reader, items, "truncated" if length > reader.left - self.head else "padding", wanted)
                 break
-            key = self._key(number, items)
+            times[number] += 1
+            key = self._key(number, times[number])
             reader.note(start, key, length, "项ID和长度", f"{length} bytes")
             kind = self.table.get((number, length)) or self.table.get((number, None)) or UNKNOWN
             items[key] = _tolerant(kind, reader.within(length, f"{path}.{key}" if path else key))
@@ -102,12 +106,9 @@ class Items:
         """Bytes of id and length."""
         return struct.calcsize(">" + self.id.code), struct.calcsize(">" + self.length.code)
 
-    def _key(self, number: int, items: Mapping[str, Any]) -> str:
+    def _key(self, number: int, time: int) -> str:
         name = f"0x{number:0{2 if self.widths[0] == 1 else 4}x}"
-        key, again = name, 2
-        while key in items:
-            key, again = f"{name}#{again}", again + 1
-        return key
+        return name if time == 1 else f"{name}#{time}"
 
     def write(self, value: Mapping[str, Mapping[str, Any]]) -> bytes:
         held = sum(key not in REST for key in value) + sum(value[key].get("missing", 0) for key in REST if key in value)
@@ -130,10 +131,18 @@ class Items:
             return self.length.write(length + self.widths[0]), self.id.write(number)
         return self.id.write(number), self.length.write(length)
 
+    @cached_property
+    def _kinds(self) -> Mapping[int, Sequence[Kind]]:
+        """The table by id alone."""
+        kinds: dict[int, list[Kind]] = {}
+        for (number, _), kind in self.table.items():
+            kinds.setdefault(number, []).append(kind)
+        return kinds
+
     def kind(self, number: int, item: Mapping[str, Any]) -> Kind:
         """The layout of this id whose field names are the item's. Raises ProtocolError."""
-        for (candidate, _), kind in self.table.items():
-            if candidate == number and getattr(kind, "takes", bool)(item):
+        for kind in self._kinds.get(number, ()):
+            if getattr(kind, "takes", bool)(item):
                 return kind
         raise ProtocolError("range", f"no layout of item 0x{number:02x} has the fields {sorted(item)}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,14 +11,53 @@ from gateway.errors import ProtocolError
 
 LARGEST = 1e12
 """Beyond it a number is none that a device could mean, and no column could hold it."""
+DEEPEST = 64
+"""Objects and lists inside each other that are taken; writers of JSON have bounds of their own."""
 
 
 def load(payload: bytes) -> Any:
-    """JSON -> value. Raises ProtocolError "json"."""
+    """JSON -> value that everyone downstream can keep. Raises ProtocolError "json" that says where it is wrong.
+
+    Python reads more than others write: integers of any size, halves of surrogate pairs, any depth.
+    A text with U+0000 is no text to a database.
+    """
     try:
-        return json.loads(payload)
+        value = json.loads(payload)
     except (ValueError, RecursionError) as error:
         raise ProtocolError("json", str(error)) from error
+    _check(value, ())
+    return value
+
+
+def _check(value: Any, path: tuple[str | int, ...]) -> None:
+    match value:
+        case str():
+            _check_text(value, path)
+        case int() if not -(1 << 63) <= value < 1 << 64:
+            raise ProtocolError("json", f"{_place(path)} is an integer of more than 64 bits")
+        case dict() | list():
+            if len(path) >= DEEPEST:
+                raise ProtocolError("json", f"objects and lists inside each other more than {DEEPEST} deep")
+            inner: Iterable[tuple[str | int, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, one in inner:
+                if isinstance(key, str):
+                    _check_text(key, path)
+                _check(one, (*path, key))
+
+
+def _check_text(text: str, path: tuple[str | int, ...]) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ProtocolError("json", f"{_place(path)}: {error.object[error.start]!r} is half a character") from error
+    if "\0" in text:
+        raise ProtocolError("json", f"{_place(path)}: a text with U+0000")
+
+
+def _place(path: tuple[str | int, ...]) -> str:
+    """The way to a value: "status.door[2]"."""
+    keys = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+    return ascii("".join(keys).removeprefix("."))[1:-1] or "the value"
 
 
 def obj(value: Any) -> dict[str, Any]:
@@ -57,8 +97,8 @@ def moment(data: dict[str, Any], key: str) -> datetime:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC)
         time = datetime.fromisoformat(str(value))
+        if time.tzinfo is None:
+            raise ProtocolError("time", f"{key} = {value!r} lacks its offset from UTC")
+        return time.astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise ProtocolError("time", f"{key} = {value!r} is no RFC 3339 time") from error
-    if time.tzinfo is None:
-        raise ProtocolError("time", f"{key} = {value!r} lacks its offset from UTC")
-    return time.astimezone(UTC)

@@ -30,12 +30,16 @@ class _Set:
     total: int
     latest: float
     parts: dict[int, bytes] = field(default_factory=dict)
+    octets: int = 0
     asked: int = 0
     asked_at: float = 0
 
-    @property
-    def octets(self) -> int:
-        return sum(map(len, self.parts.values()))
+    def take(self, number: int, body: bytes, now: float) -> None:
+        """A part; one that is there already stays as it is."""
+        self.latest = now
+        if number not in self.parts:
+            self.parts[number] = body
+            self.octets += len(body)
 
     @property
     def missing(self) -> Missing:
@@ -47,12 +51,13 @@ class Parts:
     """Unfinished messages of one connection.
 
     packages  most parts of one message
+    messages  most messages that are unfinished at a time; the oldest gives way
     octets    most bytes that are kept, of all messages together; the oldest message gives way
     seconds   a message to which nothing was added for so long is forgotten
     """
 
-    def __init__(self, *, packages: int = 64, octets: int = 64 * 1024, seconds: float = 60) -> None:
-        self._packages, self._octets, self._seconds = packages, octets, seconds
+    def __init__(self, *, packages: int = 64, messages: int = 16, octets: int = 64 * 1024, seconds: float = 60) -> None:
+        self._packages, self._messages, self._octets, self._seconds = packages, messages, octets, seconds
         self._sets: list[_Set] = []
         self._done: deque[tuple[str, int, int, int]] = deque(maxlen=packages)
 
@@ -72,8 +77,7 @@ class Parts:
         one = self._set_of(header, total, number, now)
         if one is None:
             return None
-        one.parts.setdefault(number, body)
-        one.latest = now
+        one.take(number, body, now)
         if len(one.parts) == total:
             self._sets.remove(one)
             self._done.append((one.terminal, one.message_id, one.first_serial, total))
@@ -99,7 +103,7 @@ class Parts:
         return self._sets[-1]
 
     def _bound(self, newest: _Set) -> None:
-        while sum(s.octets for s in self._sets) > self._octets:
+        while len(self._sets) > self._messages or sum(s.octets for s in self._sets) > self._octets:
             oldest = min(self._sets, key=lambda s: s.latest)
             self._sets.remove(oldest)
             if oldest is newest:

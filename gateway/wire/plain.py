@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -71,6 +72,7 @@ def fields(layout: Layout, values: Mapping[str, Any]) -> dict[str, Any]:
 def items(kind: Items, values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Items by their layouts' names; those of one field flat, unknown ones as hex by id."""
     found: dict[str, Any] = {}
+    again: Counter[str] = Counter()
     for number, item in values.items():
         if "raw" in item:
             found[number] = item["raw"].hex()
@@ -83,7 +85,7 @@ def items(kind: Items, values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
         elif isinstance(chosen.fields[0].kind, Items):
             (named,) = named.values()
         for name, value in named.items():
-            found[_free(name, found)] = value
+            found[_free(name, found, again)] = value
     return found
 
 
@@ -107,13 +109,14 @@ def columns(layouts: Sequence[tuple[Layout, NDArray[np.uint8]]]) -> list[tuple[s
     layouts  each item's layout and its values, shape (n, size) u8
     """
     found: dict[str, list[Any]] = {}
+    again: Counter[str] = Counter()
     for layout, bodies in layouts:
         named = {key(f): _told_all(f, block) for f, block in blocks(layout.fields, bodies)}
         if len(named) > 1:
             rows = zip(*named.values(), strict=True)
             named = {layout.name: [dict(zip(named, row, strict=True)) for row in rows]}
         for name, values in named.items():
-            found[_free(name, found)] = values
+            found[_free(name, found, again)] = values
     return list(found.items())
 
 
@@ -125,11 +128,12 @@ def _told_all(f: Field, block: NDArray[np.uint8]) -> list[Any]:
     return [known[value] for value in values]
 
 
-def _free(name: str, found: Mapping[str, Any]) -> str:
-    """The name, or name#2 and so on when it is taken."""
-    free, again = name, 2
+def _free(name: str, found: Mapping[str, Any], again: Counter[str]) -> str:
+    """The name, or name#2 and so on when it is taken; `again` counts from one call to the next."""
+    free = name
     while free in found:
-        free, again = f"{name}#{again}", again + 1
+        again[name] += 1
+        free = f"{name}#{again[name] + 1}"
     return free
 
 

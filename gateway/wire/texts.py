@@ -12,8 +12,11 @@ PADDING = b"\0 "
 
 
 def decoded(raw: bytes) -> str:
-    """Bytes -> text without the padding at either end; bytes that are no GBK become U+FFFD."""
-    return raw.strip(PADDING).decode(ENCODING, errors="replace")
+    """Bytes -> text without the padding at either end; noughts inside and bytes that are no GBK become U+FFFD.
+
+    No database keeps a text with U+0000.
+    """
+    return raw.strip(PADDING).decode(ENCODING, errors="replace").replace("\0", "\ufffd")
 
 
 def cut(raw: bytes, limit: int) -> bytes:

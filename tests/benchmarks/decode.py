@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from gateway.columns import rows_of
 from gateway.protocols.jt808 import messages as jt808
 from gateway.protocols.jt808 import translate
 from gateway.protocols.jt808.header import parse
+from gateway.rows import rows_of
 from tests.terminals import NUMBER, fix
 
 FRAMES = 1_000

@@ -6,10 +6,12 @@ They travel on a TCP connection of their own, in which JT/T 808 frames alternate
 
 from __future__ import annotations
 
+import re
+
 from gateway.errors import ProtocolError
 from gateway.protocols.jt808.safety import DEVICE, IDENTIFICATION, IDENTIFICATION_WIDE
 from gateway.wire.field import Field, terms
-from gateway.wire.framing import FLAG
+from gateway.wire.framing import FLAG, MAX_FRAME
 from gateway.wire.groups import Many, OneOf, Sized
 from gateway.wire.kinds import U8, U16, U32, Raw
 from gateway.wire.layout import Layout
@@ -20,6 +22,9 @@ LARGEST = 64 * 1024
 """Bytes of data in one packet."""
 HEAD = 62
 """Bytes of a packet before its data."""
+LONGEST_FRAME = 2 * MAX_FRAME + 2
+"""Bytes of a frame with its flags, if all that is inside is escaped."""
+BEGINNING = re.compile(re.escape(FLAG) + b"|" + re.escape(MAGIC))
 
 FILE_NAME = Field("name", Sized(U8, Text()), zh="文件名称")
 FILE_TYPE = Field(
@@ -76,11 +81,11 @@ class AttachmentBuffer:
     """Cuts the stream of an attachment connection: 0x7E frames, escaped, and whole raw packets.
 
     At the boundary of a packet the first byte tells which it is; anything else is dropped up to the
-    next flag or magic.
+    next flag or magic, and so is a flag that no other one follows in time.
     """
 
     def __init__(self, largest: int = LARGEST) -> None:
-        self._data = b""
+        self._data = bytearray()
         self._largest = largest
 
     @property
@@ -91,29 +96,33 @@ class AttachmentBuffer:
     def feed(self, data: bytes) -> list[bytes]:
         """Frames with their flags, and packets with their magic, that `data` completes. Raises ProtocolError."""
         self._data += data
-        found = []
-        while (size := self._size()) is not None:
-            found.append(self._data[:size])
-            self._data = self._data[size:]
+        found, at = [], 0
+        while (size := self._size(at := self._beginning(at))) is not None:
+            if size:
+                found.append(bytes(self._data[at : at + size]))
+            at += size or len(FLAG)
+        del self._data[:at]
         return found
 
-    def _size(self) -> int | None:
-        """Bytes of the packet in front; None when it is not complete."""
-        self._resynchronise()
-        if self._data.startswith(FLAG):
-            end = self._data.find(FLAG, 1)
-            return end + 1 if end >= 0 else None
-        if len(self._data) < HEAD:
+    def _size(self, at: int) -> int | None:
+        """Bytes of the packet that begins here; None when it is not complete, 0 for a flag that begins none."""
+        held = len(self._data) - at
+        if self._data.startswith(FLAG, at):
+            end = self._data.find(FLAG, at + 1, at + LONGEST_FRAME)
+            if end < 0:
+                return 0 if held >= LONGEST_FRAME else None
+            return end + 1 - at
+        if held < HEAD:
             return None
-        length = int.from_bytes(self._data[HEAD - 4 : HEAD], "big")
+        length = int.from_bytes(self._data[at + HEAD - 4 : at + HEAD], "big")
         if length > self._largest:
             raise ProtocolError("length", f"a packet of {length} bytes, at most {self._largest} are taken")
-        return HEAD + length if len(self._data) >= HEAD + length else None
+        return HEAD + length if held >= HEAD + length else None
 
-    def _resynchronise(self) -> None:
-        starts = [at for at in (self._data.find(FLAG), self._data.find(MAGIC)) if at >= 0]
-        keep = min(starts) if starts else max(len(self._data) - len(MAGIC) + 1, 0)
-        self._data = self._data[keep:]
+    def _beginning(self, at: int) -> int:
+        """Where the next packet begins, or where one could once more bytes have come."""
+        start = BEGINNING.search(self._data, at)
+        return start.start() if start else max(len(self._data) - len(MAGIC) + 1, at)
 
 
 # what 0x8900 and 0x0900 of the types F7 and F8 carry

@@ -75,7 +75,8 @@ class Jt808Decoder(FramedDecoder):
     def _unfolded(self, one: Decoded, explain: bool) -> Iterator[Decoded]:
         """A frame, and after a compressed one the message inside."""
         yield one
-        inside = inflate(one.fields["data"]) if one.message_id == 0x0901 and one.error is None else None
+        whole = one.message_id == 0x0901 and one.error is None and "data" in one.fields  # no part of one
+        inside = inflate(one.fields["data"]) if whole else None
         if inside:
             frame = inside if inside.startswith(FLAG) else wrap(inside)
             for inner in super().decode(Capture(frame), explain=explain):

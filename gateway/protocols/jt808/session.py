@@ -260,7 +260,7 @@ class Jt808Session(FramedSession):
     def _send_parts_again(self, header: Header, body: bytes, _frame: bytes) -> None:
         fields = self._fields(header, body)
         frames = self._sent.get(fields["first_serial"], [])
-        again = [frames[n - 1] for n in fields["parts"] if 1 <= n <= len(frames)]
+        again = [frames[n - 1] for n in dict.fromkeys(fields["parts"]) if 1 <= n <= len(frames)]
         self.counts["parts_sent_again"] += len(again)
         self._outbox += again
         if not again:

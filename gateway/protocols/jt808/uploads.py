@@ -15,6 +15,8 @@ from gateway.session import Chunk, Progress
 from gateway.wire.message import Header
 
 MOST_PARTS = 1024
+MOST_OPEN = 16
+"""Media that are unfinished at a time; the oldest is asked for no longer."""
 ASKS = 3
 AT_ONCE = 125
 """Most part numbers in one 0x8800."""
@@ -48,8 +50,7 @@ class Uploads:
         if not 1 <= number <= total <= MOST_PARTS:
             raise ProtocolError("parts", f"part {number} of {total}, at most {MOST_PARTS} are taken", reply=1)
         key = self._key(header, total, number, fields)
-        upload = self._open.setdefault(key, _Upload(total))
-        upload.latest = now
+        self._upload(key, total, now).latest = now
         return Chunk(key, number, total, True, fields["data"] if fields else body, medium)
 
     def _key(self, header: Header, total: int, number: int, fields: Mapping[str, Any] | None) -> str:
@@ -62,9 +63,16 @@ class Uploads:
             return lacking[0] if lacking else key
         return key
 
+    def _upload(self, key: str, total: int, now: float) -> _Upload:
+        if key not in self._open:
+            while len(self._open) >= MOST_OPEN:
+                del self._open[next(iter(self._open))]
+            self._open[key] = _Upload(total, latest=now)
+        return self._open[key]
+
     def came(self, progress: Progress, now: float) -> Iterator[Due]:
         """The store's word on a piece; what is to be said at once."""
-        upload = self._open.setdefault(progress.key, _Upload(progress.of, latest=now))
+        upload = self._upload(progress.key, progress.of, now)
         upload.medium, upload.missing = progress.medium, tuple(progress.missing)
         if not progress.missing and progress.medium is not None:
             del self._open[progress.key]
@@ -72,7 +80,8 @@ class Uploads:
 
     def left(self, progress: Progress, now: float) -> None:
         """A medium of an earlier connection: ask for the rest soon."""
-        self._open[progress.key] = _Upload(progress.of, progress.medium, tuple(progress.missing), now)
+        upload = self._upload(progress.key, progress.of, now)
+        upload.medium, upload.missing = progress.medium, tuple(progress.missing)
 
     def overdue(self, now: float) -> list[Due]:
         """What to ask for again; a medium whose first part lacks has no id to ask by."""

@@ -14,6 +14,8 @@ MEDIA = {0x0800: "picture_id", 0x0806: "file_id"}
 PICTURE, AUDIO = 0, 1
 KINDS = {0x0800: PICTURE, 0x0806: AUDIO}
 MOST_BYTES = 1 << 20
+MOST_OPEN = 16
+"""Media that are unfinished at a time; the oldest is asked for no longer."""
 ASKS = 3
 
 
@@ -37,16 +39,22 @@ class Uploads:
         if not 0 < end <= size <= MOST_BYTES:
             raise ProtocolError("parts", f"bytes up to {end} of {size}, at most {MOST_BYTES} are taken", reply=1)
         key = f"{message_id:04x} {fields[MEDIA[message_id]]}"
-        self._open.setdefault(key, _Upload(0, now)).latest = now
+        self._upload(key, now).latest = now
         return key
+
+    def _upload(self, key: str, now: float) -> _Upload:
+        if key not in self._open:
+            while len(self._open) >= MOST_OPEN:
+                del self._open[next(iter(self._open))]
+            self._open[key] = _Upload(0, now)
+        return self._open[key]
 
     def came(self, progress: Progress, now: float) -> None:
         """The store's word on a piece, or on a medium of an earlier connection."""
         if not progress.missing:
             self._open.pop(progress.key, None)
             return
-        upload = self._open.setdefault(progress.key, _Upload(0, now))
-        upload.offset = progress.missing[0]
+        self._upload(progress.key, now).offset = progress.missing[0]
 
     def overdue(self, now: float) -> Iterator[tuple[int, int, int]]:
         """(kind, id, first byte that lacks) of what has to be asked for now."""

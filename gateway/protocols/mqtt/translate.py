@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, TypeVar
 
-from gateway.columns import each
 from gateway.errors import ProtocolError
 from gateway.report import Alarm, Position, Status
+from gateway.rows import each
 from gateway.wire.identity import identity
 from gateway.wire.jsonfix import load, moment, number, obj, required, whole
 

@@ -35,7 +35,14 @@ def device_of(fields: Mapping[str, Any], capture: Capture) -> str:
     if len(topic) >= 3 and topic[0] == "owntracks":
         return "/".join(topic[1:3])
     headers = {name.lower(): value for name, value in capture.headers.items()}
-    query = parse_qs(urlsplit(capture.url).query)
+    query = _query(capture.url)
     user = headers.get("x-limit-u") or query.get("u", [""])[0]
     device = headers.get("x-limit-d") or query.get("d", [""])[0]
     return "/".join(filter(None, (user, device))) or capture.source
+
+
+def _query(url: str) -> dict[str, list[str]]:
+    try:
+        return parse_qs(urlsplit(url).query)
+    except ValueError as error:
+        raise ProtocolError("url", f"{url!r}: {error}") from error

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.columns import each
 from gateway.errors import ProtocolError
 from gateway.report import Position, Status
+from gateway.rows import each
 from gateway.wire.identity import identity
 from gateway.wire.jsonfix import load, moment, number, obj, required
 
@@ -16,9 +16,9 @@ KNOWN = {"_type", "lat", "lon", "tst", "vel", "cog", "alt"}
 def is_location(payload: bytes) -> bool:
     """Whether the message carries a fix; others (lwt, transition, ...) are counted and left alone."""
     kind = obj(load(payload)).get("_type")
-    if kind != "location" and kind not in OTHER_TYPES:
+    if not isinstance(kind, str) or kind not in {"location", *OTHER_TYPES}:
         raise ProtocolError("json", f"_type {kind!r} is not OwnTracks")
-    return bool(kind == "location")
+    return kind == "location"
 
 
 def position(body: bytes, terminal: str = "") -> Position:

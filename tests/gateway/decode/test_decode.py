@@ -1,18 +1,20 @@
 """`python -m gateway decode` as its users run it: tables, JSON and JSON lines, in a process of its own."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from gateway.decode.captured import guess, hex_bytes
-from gateway.decode.lines import Sessions, answer, read
+from gateway.decode.captured import Line, guess, hex_bytes
+from gateway.decode.lines import Sessions, answer, read, written
 from gateway.errors import ProtocolError
-from gateway.explain import Capture
+from gateway.explain import Capture, Decoder
 from gateway.protocols.jt808.explain import Jt808Decoder
 from gateway.wire.framing import wrap
+from gateway.wire.jsonfix import load
 
 POSITION = (
     "7E020000261234567890120001000000010000000200BA7F0E07E4F11C0028003C00001810151010100104000000640202007D016C7E"
@@ -20,6 +22,7 @@ POSITION = (
 TAXI = "7E02000023103456789012007D02000000010000000200BA7F0E07E4F11C003C002110152110100104000000640202007D01347E"
 HEARTBEAT = "7E000200001234567890120001897E"
 BROKEN = HEARTBEAT.replace("897E", "887E")
+FIX = {"time": "2026-11-25T09:02:03+08:00", "lat": 31.4, "lon": 120.9}
 
 
 def decode(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
@@ -105,6 +108,76 @@ def test_every_line_is_answered_in_order_whatever_it_holds():
     assert [f["message"] for f in found[10]["frames"]] == ["heartbeat", "position"]
 
 
+LINES_THAT_NOBODY_CAN_KEEP = {
+    "more than 64 bits": [
+        {"protocol": "mqtt", "text": json.dumps(FIX | {"counter": 1 << 64})},
+        {"protocol": "mqtt", "text": json.dumps(FIX | {"lat": 10**400})},
+        {"protocol": "owntracks", "text": json.dumps({"_type": "lwt", "tst": -(1 << 63) - 1})},
+    ],
+    "half a character": [
+        {"protocol": "mqtt", "text": json.dumps(FIX | {"note": "\ud800"})},
+        {"protocol": "mqtt", "text": json.dumps(FIX | {"\udfff": {}})},
+        {"protocol": "mqtt", "text": json.dumps([FIX, FIX | {"deep": [{"note": "\ud800"}]}])},
+        {"protocol": "owntracks", "text": json.dumps({"_type": "location", "tid": "\udc00"})},
+    ],
+    "U+0000": [{"protocol": "mqtt", "text": json.dumps(FIX | {"note": "a\0b"})}],
+    "deep": [
+        {"protocol": "mqtt", "text": json.dumps(FIX)[:-1] + ', "a": ' + "[" * n + "]" * n + "}"} for n in (70, 300)
+    ],
+    "maximum recursion": [{"protocol": "mqtt", "text": "[" * 20_000 + "]" * 20_000}],
+    "RFC 3339": [
+        {"protocol": "mqtt", "text": json.dumps(FIX | {"time": time})}
+        for time in ("0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00", 1e300, -(1 << 60), "today", [])
+    ],
+    "is not OwnTracks": [
+        {"protocol": "owntracks", "text": json.dumps({"_type": kind})} for kind in (["location"], {}, 5, None)
+    ],
+    "Invalid IPv6 URL": [{"protocol": "owntracks", "http": {"url": "http://[::1/pub", "body": {"_type": "lwt"}}}],
+    "must be a string": [
+        {"protocol": ["jt808"], "hex": HEARTBEAT},
+        {"protocol": {}, "hex": HEARTBEAT},
+        {"protocol": "jt808", "hex": HEARTBEAT, "dialect": ["2011"]},
+        '{"protocol": "jt808", "hex": "00", "session": ' + "[" * 1000 + "]" * 1000 + "}",
+        {"protocol": "owntracks", "http": {"headers": {"X-Limit-U": ["li"]}, "body": {"_type": "lwt"}}},
+    ],
+    "http body": ['{"http": {"body": ' + "[" * 500 + "]" * 500 + "}}"],
+}  # fmt: skip
+
+
+def test_a_line_that_nobody_can_keep_is_refused_with_its_reason_and_the_next_one_is_taken():
+    rows = [(reason, line) for reason, lines in LINES_THAT_NOBODY_CAN_KEEP.items() for line in lines]
+    good = {"protocol": "jt808", "hex": HEARTBEAT}
+    found = objects(*(one for _, line in rows for one in (line, good)))
+    assert len(found) == 2 * len(rows)
+    for (reason, line), refused, taken in zip(rows, found[::2], found[1::2], strict=True):
+        assert not refused["reports"], line
+        assert reason in (refused["error"] or refused["frames"][0]["error"]), line
+        assert taken["frames"][0]["message"] == "heartbeat"
+
+
+def test_json_that_cannot_be_kept_is_refused_with_the_place_of_what_is_wrong():
+    with pytest.raises(ProtocolError, match=re.escape(r"[1].deep[0].\u6606 is an integer of more than 64 bits")):
+        load(json.dumps([{}, {"deep": [{"昆": 1 << 64}]}]).encode())
+    assert load(b'{"a": [18446744073709551615, -9223372036854775808, "\xe6\x98\x86"]}')["a"][2] == "昆"
+
+
+def test_a_decoder_that_fails_costs_one_line():
+    class Broken(Sessions):
+        def decoder(self, line: Line) -> Decoder:
+            raise RuntimeError("\ud800")
+
+    line = json.dumps({"protocol": "jt808", "hex": HEARTBEAT}).encode()
+    assert json.loads(written(line, Broken())) == {
+        "frames": [], "reports": [], "error": r"defect: RuntimeError('\ud800')",
+    }  # fmt: skip
+
+
+def test_an_argument_that_is_no_text_is_no_hex():
+    command = [sys.executable, "-m", "gateway", "decode", b"7e\xff"]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 def test_a_position_report_has_units_in_its_names():
     (frame,), (report,), error = objects({"protocol": "jt808", "hex": POSITION})[0].values()
     assert error is None
@@ -119,6 +192,16 @@ def test_a_position_report_has_units_in_its_names():
     assert {key: report[key] for key in wanted} == wanted
 
 
+def test_an_alarm_and_a_status_of_the_same_bit_keep_their_own_names():
+    lines = [{"protocol": "mqtt", "text": json.dumps(FIX | flags)} for flags in (
+        {"valid": False, "status": ["acc_on"]}, {"alarms": ["emergency"]}, {"alarms": ["overspeed"]}
+    )]  # fmt: skip
+    reports = [found["reports"][0] for found in objects(*lines)]
+    assert [(list(r["status"]), r["alarms"]) for r in reports] == [
+        (["acc_on"], []), (["positioned"], ["emergency"]), (["positioned"], ["overspeed"]),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("text", [HEARTBEAT[2:], HEARTBEAT[:-2], HEARTBEAT[2:-2], "2424" + HEARTBEAT + "0d0a"])
 def test_delimiters_at_the_ends_may_be_missing_and_a_few_strange_bytes_stand_there(text: str):
     (frame,) = objects({"protocol": "jt808", "hex": text})[0]["frames"]
@@ -126,7 +209,7 @@ def test_delimiters_at_the_ends_may_be_missing_and_a_few_strange_bytes_stand_the
 
 
 def test_texts_and_http_requests_of_json_devices():
-    fix = {"time": "2026-11-25T09:02:03+08:00", "lat": 31.4, "lon": 120.9, "status": {"occupied": True}}
+    fix = FIX | {"status": {"occupied": True}}
     location = {"_type": "location", "lat": 31.4, "lon": 120.9, "tst": 1764032523, "vel": 36}
     post = {"method": "POST", "url": "/pub?u=wang&d=phone", "headers": {}, "body": json.dumps(location)}
     limited = {"url": "/pub", "headers": {"X-Limit-U": "li", "X-Limit-D": "pad"}, "body": location}
@@ -160,8 +243,6 @@ def test_only_the_latest_sessions_are_kept():
     sessions = Sessions(most=2)
 
     def state(session: str) -> object:
-        from gateway.decode.captured import Line
-
         return sessions.decoder(Line("jt808", session, Capture(b"")))
 
     first, second = state("a"), state("b")

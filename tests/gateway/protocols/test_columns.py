@@ -2,19 +2,21 @@
 
 import json
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.columns import PositionTable
+from gateway.columns import MOST_SHAPES, PositionTable
 from gateway.protocols.jt808 import messages as jt808
 from gateway.protocols.jt808 import translate as translate808
 from gateway.protocols.jt905 import messages as jt905
 from gateway.protocols.jt905 import translate as translate905
 from gateway.report import FIX, Position, micros
 from gateway.wire.layout import Layout
+from gateway.wire.tlv import shapes
 from tests.gateway.strategies import values
 
 ROAD, ROAD_2019, TAXI = jt808.MESSAGES[0x0200].layout(2013), jt808.MESSAGES[0x0200].layout(2019), jt905.POSITION
@@ -45,10 +47,44 @@ def test_columns_equal_the_scalar_path(layout: Layout, table: PositionTable, rea
         st.lists(st.tuples(values(layout).map(layout.write), tails).map(b"".join), min_size=1, max_size=5)
     )
     bodies = [body for body in bodies * 2 if len(body) < 1000]
-    columns = table.read(bodies)
-    assert columns.source.tolist() == list(range(len(bodies)))
-    for body, row, extra in zip(bodies, columns.rows, columns.attributes, strict=True):
+    many = data.draw(st.sampled_from([0, MOST_SHAPES - 1, MOST_SHAPES + 1]))
+    columns = table.read([*odd(table, many), *bodies])
+    assert columns.source.tolist() == list(range(many + len(bodies)))
+    for body, row, extra in zip(bodies, columns.rows[many:], columns.attributes[many:], strict=True):
         assert_same(read(layout.decode(body), body), row, extra)
+
+
+def odd(table: PositionTable, count: int) -> list[bytes]:
+    """Short bodies that all have other items: beyond a bound, bodies are read one at a time."""
+    basic = bytes.fromhex("00" * (table.size - 6) + "261125120000")
+    return [basic + bytes((100 + n, 0)) for n in range(count)]
+
+
+def test_bodies_that_are_all_different_are_put_into_few_groups():
+    table = translate808.OLD
+    block = np.frombuffer(b"".join(odd(table, 100)), np.uint8).reshape(100, -1)
+    groups, left = shapes(block, table.size, MOST_SHAPES)
+    assert [group.rows.tolist() for group in groups] == [[n] for n in range(MOST_SHAPES)]
+    assert left.tolist() == list(range(MOST_SHAPES, 100))
+    sizes = [body + bytes(n) for n, body in enumerate(odd(table, 100))]  # nor do many sizes make more
+    with patch("gateway.columns.shapes", wraps=shapes) as counted:
+        assert len(table.read(sizes).rows) == 100
+    assert sum(call.args[2] > 0 for call in counted.call_args_list) == MOST_SHAPES
+
+
+def test_a_batch_of_many_arrangements_of_items_is_read():
+    """100,000 bodies that all have their items elsewhere: no step may look at all the others."""
+    table = translate808.OLD
+    basic = odd(table, 1)[0][: table.size]
+    bodies = [
+        basic + b"\x01\x04\0\0\x03\xe8" + b"".join(bytes((0x80, int(d), *b"x" * int(d))) for d in f"{n:05d}")
+        for n in range(100_000)
+    ]  # fmt: skip
+    columns = table.read(bodies)
+    assert not columns.errors
+    assert (columns.rows["odometer"] == 100_000).all()
+    told = json.loads(columns.attributes[12_345])
+    assert list(told.values()) == [120, "7878", "787878", "78787878", "7878787878"]
 
 
 @pytest.mark.parametrize(("layout", "table", "read"), PATHS, ids=["808", "808-2019", "905"])

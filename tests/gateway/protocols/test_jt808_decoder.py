@@ -137,6 +137,18 @@ def test_an_attachment_stream_bears_any_bytes(chunks: list[bytes]):
         assert buffer.pending <= 62 + 50 + len(b"".join(chunks))
 
 
+def test_an_attachment_stream_of_any_length_costs_what_its_bytes_cost():
+    """Two million frames, then garbage, then flags that nothing closes: a cost that grew faster would not end here."""
+    buffer, heartbeat = attachments.AttachmentBuffer(), bytes.fromhex("7E000200001234567890120001897E")
+    assert len(buffer.feed(heartbeat * 200_000 + b"~~" * 1_000_000)) == 1_200_000
+    assert buffer.feed(b"x" * 1_000_000 + b"01c" * 500_000) == []
+    assert buffer.pending == 3
+    for _ in range(1000):
+        assert buffer.feed(b"~" + b"x" * 10_000) == []
+        assert buffer.pending <= attachments.LONGEST_FRAME
+    assert buffer.feed(heartbeat) == [heartbeat]
+
+
 def test_media_packets_are_told_from_attachments(shared: Path):
     lines = map(json.loads, (shared / "vectors" / "traccar.jsonl").read_text("utf-8").splitlines())
     whole, wide, cut = (bytes.fromhex(v["input"]) for v in lines if v["test_class"] == "Jt1078FrameDecoderTest")

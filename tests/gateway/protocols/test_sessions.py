@@ -22,7 +22,7 @@ from gateway.protocols.jt905.session import Jt905Session
 from gateway.report import SafetyEvent, micros
 from gateway.server.batch import Judge, decode
 from gateway.server.plausible import Region
-from gateway.session import Answer, Columns, Fixes, Held, Limits, Outcome
+from gateway.session import Answer, Columns, Fixes, Held, Limits, Outcome, Progress
 from gateway.wire.framing import FrameBuffer
 from tests.terminals import ISU, NUMBER, REGISTRATION, fix
 
@@ -214,7 +214,7 @@ def test_a_long_command_goes_out_in_parts_which_may_be_asked_for_again():
     assert [h.serial for h in headers] == list(range(headers[0].serial, serial + 1))
     body = b"".join(jt808.decode(f).body for f in frames)
     assert len(jt808.body_layout(0x8103, 2013, body)[1].decode(body)["parameters"]) == 16
-    again = {"first_serial": headers[0].serial, "parts": [2]}
+    again = {"first_serial": headers[0].serial, "parts": [2, 2, 2]}
     session.receive(jt808.encode(0x0005, again, terminal=NUMBER, serial=5, version=2019), 1)
     assert session.data_to_send() == frames[1]
     answered = {"ack_serial": headers[0].serial, "ack_id": 0x8103, "result": 0}
@@ -262,6 +262,19 @@ def test_safety_alarms_are_told_beside_their_position():
     tick = decode([held], micros(NOW), JUDGE)
     assert [entry.kind for entry in tick.entries] == ["message", "fix"]
     assert [report["kind"] for report in tick.reports] == ["safety_event"]
+
+
+def test_media_that_are_begun_and_left_are_bounded():
+    session, isu = session808(), Jt905Session(Book(), 0, Limits(missing_s=5))
+    isu.receive(jt905.encode(0x0002, {}, terminal=ISU, serial=0), 1)
+    isu.data_to_send()
+    session.resume([Progress(f"serial {2 * n} of 2", n, 2, [2]) for n in range(1000)])
+    isu.resume([Progress(f"0806 {n}", n, 9, [4]) for n in range(1000)])
+    for one, codec, name in ((session, jt808, "media_id"), (isu, jt905, "file_id")):
+        one.tick(100)
+        asked = [codec.decode(b"~" + frame + b"~") for frame in FrameBuffer().feed(one.data_to_send())]
+        assert [message.fields[name] for message in asked] == list(range(984, 1000))
+        assert one.counts["media_asked_again"] == 16
 
 
 def test_the_servers_time_is_told_in_utc():

@@ -94,6 +94,13 @@ def test_what_does_not_fit_is_refused_in_words(kind: Kind, value: object, words:
         kind.write(value)
 
 
+@given(st.binary(max_size=40) | st.binary(max_size=5).map(lambda raw: b"\x81" + raw + b"\0A"))
+def test_any_bytes_are_a_text_that_a_database_takes(raw: bytes):
+    text = Text().value(raw)
+    assert "\0" not in text
+    assert text.encode().decode() == text
+
+
 @given(st.text("昆山ABC", max_size=80))
 def test_long_texts_are_cut_between_characters(text: str):
     written = Terminated(limit=60, cut=True).write(text)

@@ -80,6 +80,13 @@ def test_bytes_are_bounded_and_the_oldest_message_gives_way():
     assert parts.missing() == []
 
 
+def test_messages_are_bounded_however_little_they_hold_and_the_oldest_gives_way():
+    parts = Parts(messages=4)
+    for first in range(0, 100_000, 2):
+        parts.add(part(1, 2, first & 0xFFFF), b"", now=first)
+    assert [m.first_serial for m in parts.missing()] == [n & 0xFFFF for n in range(99_992, 100_000, 2)]
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 70), st.integers(0, 70), st.integers(0, 0xFFFF), st.binary(max_size=40)), max_size=60
