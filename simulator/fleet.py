@@ -14,7 +14,8 @@ import structlog
 
 from gateway.report import Position, Status
 from simulator.demand import Demand
-from simulator.driver import Driver, Duty
+from simulator.driver import Driver
+from simulator.duty import Duty
 from simulator.receiver import Receiver, with_edges
 from simulator.roads.route import Roads
 from simulator.roll import Cab

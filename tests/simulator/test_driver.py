@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from gateway.wire.clocks import CHINA
 from simulator.city.generate import PLACES_FILE
 from simulator.demand import WEIGHTS, Demand
-from simulator.driver import Driver, Duty
+from simulator.driver import Driver
+from simulator.duty import Duty
 from simulator.gazetteer import KINDS, parse
 from simulator.roads.route import Roads
 
