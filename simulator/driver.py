@@ -22,6 +22,7 @@ from gateway.wire.clocks import CHINA
 from simulator.demand import Demand
 from simulator.duty import FREE, Call, Duty, Leg, Reading, Turn
 from simulator.journey import plan
+from simulator.plane import Plane
 from simulator.roads.route import Roads, Spot
 
 HANDOVERS = (time(7), time(17))
@@ -67,6 +68,11 @@ class Driver:
             Duty.HANDOVER: self._cruise,
         }
         self.leg = self._cruise(Leg(Duty.HANDOVER, now, now, home, None))
+
+    @property
+    def plane(self) -> Plane:
+        """That of the roads."""
+        return self._roads.plane
 
     def advance(self, now: datetime) -> None:
         """Live on until `now`."""

@@ -115,6 +115,11 @@ class Meter:
         """Whether the flag is down."""
         return self._ride is not None
 
+    @property
+    def order(self) -> int:
+        """The order of the passenger who is aboard; 0 for none."""
+        return self._ride.order if self._ride else 0
+
     def open(self, driver: str, at: datetime, odometer: float) -> Shift:
         """A driver signs in. odometer: metres, here and below; its zero does not matter."""
         self._roll(at, odometer)

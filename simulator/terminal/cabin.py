@@ -8,7 +8,8 @@ from typing import Any
 
 from gateway.framed import FAILED, OK
 from gateway.report import Position, Status
-from simulator.terminal.car import Car
+from simulator.terminal.camera import Camera
+from simulator.terminal.car import Car, Tracked
 
 Parameters = Mapping[str, Mapping[str, Any]]
 """Keyed and named as in the tables: {"0x0001": {"heartbeat_interval": 30}}."""
@@ -24,10 +25,12 @@ class Notice:
 
 @dataclass
 class Cabin:
-    """plate: of the car; usual: parameters that nobody has set; given: those that the centre has."""
+    """company: its licence; usual: parameters that nobody has set; given: those that the centre has set."""
 
     car: Car
     plate: str = ""
+    company: str = ""
+    camera: Camera = field(default_factory=lambda: Camera(""))
     usual: Parameters = field(default_factory=dict)
     given: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     locked: bool = False
@@ -52,6 +55,7 @@ class Cabin:
         """The result of the general answer."""
         self.given |= parameters
         self.note("parameters set", **{key: dict(fields) for key, fields in parameters.items()})
+        self.car.tell(Tracked())
         return OK
 
     def parameters(self, ids: Sequence[str] = ()) -> Parameters:
@@ -65,6 +69,7 @@ class Cabin:
         """Report that often for that long; an interval of 0 ends it. The result of the general answer."""
         self._interval_s, self._tracked_until = interval_s, now + duration_s if interval_s else 0.0
         self.note("tracked", interval_s=interval_s, duration_s=duration_s)
+        self.car.tell(Tracked())
         return OK
 
     def tracked(self, now: float) -> float | None:

@@ -17,6 +17,7 @@ from simulator.meter import packed
 KEPT = 16
 """Pictures that a terminal remembers."""
 QUALITY = 60
+SMALLEST = (320, 240)
 SKY, SEAT, WINDOW, INK = (38, 44, 52), (70, 62, 58), (126, 148, 166), (255, 226, 120)
 
 
@@ -61,6 +62,12 @@ class Camera:
         return True
 
 
+def size_of(resolution: str) -> tuple[int, int]:
+    """Pixels of a resolution by its name in the tables; the smallest for a number that they do not know."""
+    width, _, height = resolution.partition("x")
+    return (int(width), int(height)) if height else SMALLEST
+
+
 def caption(plate: str, moment: datetime) -> str:
     """Plate and time; without the plate's Chinese character, for which the font has no shape."""
     return f"{''.join(c for c in plate if c.isascii())}  {moment.astimezone(CHINA):%Y-%m-%d %H:%M:%S}"
@@ -71,7 +78,8 @@ def draw(size: tuple[int, int], lines: tuple[str, ...]) -> bytes:
     width, height = size
     image = Image.new("RGB", size, SKY)
     pen = ImageDraw.Draw(image)
-    pen.polygon([(0, height * 0.1), (width, height * 0.1), (width * 0.9, height * 0.5), (width * 0.1, height * 0.5)], WINDOW)
+    top, sill = height * 0.1, height * 0.5
+    pen.polygon([(0, top), (width, top), (width * 0.9, sill), (width * 0.1, sill)], WINDOW)
     for left in (0.08, 0.56):
         pen.rounded_rectangle((width * left, height * 0.45, width * (left + 0.36), height), height * 0.08, SEAT)
     text = max(10, height // 20)

@@ -1,13 +1,16 @@
-"""What a terminal asks of the car around it, and what it tells the people inside."""
+"""Between a terminal and the car around it: what it asks, what it tells those inside, what they do with it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from typing import Any
 
 from gateway.report import Position
+from simulator.crew import Person
+
+# what the terminal tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +28,18 @@ class Won:
     pick_up: tuple[float, float] | None
     goal: tuple[float, float] | None
     wanted: datetime | None
-    fee: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Somebody else has the order."""
+    """Somebody else has the order, or nobody ever said who."""
 
     order: int
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
-    """The centre wants nothing more of it."""
+class Dropped:
+    """Nothing more is wanted of an order: the centre has cancelled it, or the driver has."""
 
     order: int
 
@@ -47,7 +49,78 @@ class AlarmSeen:
     """The centre has confirmed an alarm, or ended it."""
 
 
-Event = Offered | Won | Lost | Cancelled | AlarmSeen
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """The centre wants to know more often, or no longer: the next fix may be due."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentsWanted:
+    """The centre wants the pictures of a safety alarm. fields: of 0x9208 (T/JSATL 12-2017, 4.5)."""
+
+    fields: Mapping[str, Any]
+
+
+Event = Offered | Won | Lost | Dropped | AlarmSeen | Tracked | AttachmentsWanted
+
+# what happens to it
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftBegun:
+    """A driver signs in."""
+
+    driver: Person
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftEnded:
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Aboard:
+    """A passenger is in the car and the flag goes down."""
+
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """He gets out. slow_s: of the way, driven slowly; rating: as in table 56, 0 for none."""
+
+    position: Position
+    slow_s: float = 0.0
+    rating: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """The driver's answer to an order that is shown; it takes him some time."""
+
+    order: int
+    grab: bool
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """The driver cancels an order that was his. reason: as in table 52."""
+
+    order: int
+    reason: int
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchedOff:
+    """Power goes: whoever is in the car gets out."""
+
+    position: Position
+
+
+Occurrence = ShiftBegun | ShiftEnded | Aboard | Paid | Pressed | GivenUp | SwitchedOff
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ class Conversation(ABC):
     handlers  what it does about each message of the platform that is no answer
     wake      told when there is something to be sent
     changed   told when what must outlive a kill has changed
+    delivered told when a letter was answered: (message id, result, now)
     """
 
     number: str
@@ -71,6 +72,7 @@ class Conversation(ABC):
     handlers: dict[int, Handler] = field(default_factory=dict, kw_only=True)
     wake: Callable[[], None] = field(default=lambda: None, kw_only=True)
     changed: Callable[[], None] = field(default=lambda: None, kw_only=True)
+    delivered: Callable[[int, int, float], None] = field(default=lambda _id, _result, _now: None, kw_only=True)
     closing: str = field(default="", kw_only=True)
     ready: bool = field(default=False, kw_only=True)
     _serial: int = field(default=-1, init=False)
@@ -104,9 +106,6 @@ class Conversation(ABC):
     @abstractmethod
     def begin(self, now: float) -> None:
         """What a terminal says first on a connection; `started` follows once it is logged in."""
-
-    def delivered(self, message_id: int, result: int, now: float) -> None:
-        """A letter was answered."""
 
     @property
     def heartbeat_s(self) -> float:
@@ -219,10 +218,19 @@ class Conversation(ABC):
         self._outbox += frames
 
     def next_serial(self) -> int:
+        """One that nothing on its way has, and no letter that will be sent again."""
         self._serial = (self._serial + 1) & 0xFFFF
-        while self._serial in self._flights:
+        while self._serial in self._flights or self._serial in self.letters.serials:
             self._serial = (self._serial + 1) & 0xFFFF
         return self._serial
+
+    def next_serials(self, count: int) -> int:
+        """The first of so many serials that follow one another, as the parts of one message have."""
+        first = self.next_serial()
+        for number in range(1, count):
+            if self.next_serial() != (first + number) & 0xFFFF:
+                return self.next_serials(count)
+        return first
 
     def receive(self, data: bytes, now: float) -> None:
         """Bytes from the platform. Never raises for bad ones."""

@@ -36,6 +36,11 @@ class Letters:
     def __iter__(self) -> Iterator[Letter]:
         return iter(self._letters)
 
+    @property
+    def serials(self) -> set[int]:
+        """Those that letters have been given."""
+        return {letter.serial for letter in self._letters if letter.serial is not None}
+
     def post(self, letter: Letter) -> Letter | None:
         """Keep it; returns the one that had to go for it."""
         self._letters.append(letter)

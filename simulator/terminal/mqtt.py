@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 import aiomqtt
 import orjson
@@ -13,6 +14,8 @@ import structlog
 
 from gateway.report import Position, Status, names
 from simulator.terminal.backoff import Backoff
+from simulator.terminal.car import Occurrence
+from simulator.terminal.framed import NO_ITEMS
 from simulator.terminal.reach import Reach
 from simulator.terminal.store import Fix, Store, Witness
 
@@ -60,12 +63,18 @@ class MqttTerminal:
     def topic(self) -> str:
         return f"taxihub/{self.number}/fix"
 
-    def record(self, position: Position) -> None:
-        """A new fix: kept, and published as soon as there is a connection."""
+    def record(self, position: Position, _items: Mapping[str, Any] = NO_ITEMS) -> None:
+        """A new fix: kept, and published as soon as there is a connection. It has no items."""
         _, gone = self.store.keep(Fix(position.time, body_of(position)))
         if gone is not None:
             self.witness.lost(gone)
         self._wake.set()
+
+    def occurred(self, _what: Occurrence) -> None:
+        """It has neither meter nor keys."""
+
+    def interval_s(self, _position: Position, usual_s: float) -> float:
+        return usual_s
 
     async def run(self) -> None:
         """Connect and publish until cancelled."""

@@ -86,6 +86,8 @@ class Gateway:
         reader = SpoolReader(self.directory, "test")
         rows = []
         for entry in reader.read(0, 1 << 30):
+            if entry.kind != "fix":
+                continue
             batch = FixBatch.from_bytes(entry.columns)
             for row in batch.rows:
                 fields = {name: row[name].item() for name in row.dtype.names}
