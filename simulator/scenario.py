@@ -139,7 +139,7 @@ def parse(data: Mapping[str, Any]) -> Scenario:
     return Scenario(
         data["title"], data["seed"], data["taxis"], data["companies"], data["protocols"],
         {int(key): share for key, share in editions.items()},
-        _table(Reporting, data, "report"), _table(Habits, data, "terminal"), _table(Temper, data, "orders"),
+        _table(Reporting, data, "report"), _table(Habits, data, "terminal"), _orders(data),
         _table(Tariff, data, "tariff"), _table(Lens, data, "camera"),
     )  # fmt: skip
 
@@ -152,6 +152,13 @@ def _table(kind: type[R], data: Mapping[str, Any], name: str) -> R:
             raise ScenarioError(f"{name}.{key} = {value!r}: a number from 0 on")
     money = {key: Decimal(str(value)) for key, value in given.items()}
     return kind(**(money if kind is Tariff else given))
+
+
+def _orders(data: Mapping[str, Any]) -> Temper:
+    temper = _table(Temper, data, "orders")
+    if (together := round(temper.grabbed + temper.refused, 6)) > 1:
+        raise ScenarioError(f"orders: grabbed and refused are {together:g} together, more than 1")
+    return temper
 
 
 def _known(given: Iterable[str], known: Sequence[str], prefix: str) -> None:

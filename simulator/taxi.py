@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -57,7 +57,8 @@ def now_s() -> datetime:
 class Taxi:
     """speaker: its terminal, once it is fitted; occupied: what the last report said of the meter.
 
-    stir  set when the next report is due earlier than it was
+    clock  this second, by which everything in the car goes
+    stir   set when the next report is due earlier than it was
     """
 
     cab: Cab
@@ -66,6 +67,7 @@ class Taxi:
     report: Reporting
     temper: Temper
     rng: np.random.Generator
+    clock: Callable[[], datetime] = now_s
     occupied: bool = False
     stir: asyncio.Event = field(default_factory=asyncio.Event)
     speaker: Speaker = field(init=False)
@@ -79,7 +81,7 @@ class Taxi:
 
     def sense(self) -> Position:
         """Where it is now."""
-        return self.look(now_s())
+        return self.look(self.clock())
 
     def look(self, now: datetime) -> Position:
         """Where it is at `now`, after the terminal was told what has happened until then."""
@@ -140,7 +142,7 @@ class Taxi:
             case Lost():
                 self.driver.engaged = False
             case Dropped():
-                self.driver.let_go(now_s())
+                self.driver.let_go(self.clock())
         if isinstance(event, Won | Dropped | Tracked):
             self.stir.set()
 
@@ -152,7 +154,7 @@ class Taxi:
             self.speaker.occurred(Pressed(order, answer is Answer.GRAB, after_s))
 
     def _go_for(self, won: Won) -> None:
-        plane, now = self.driver.plane, now_s()
+        plane, now = self.driver.plane, self.clock()
         here = self.driver.read(now)
         pick_up = won.pick_up or (here.lat, here.lon)
         call = Call(plane.point(*pick_up), plane.point(*won.goal) if won.goal else None, won.wanted)

@@ -9,7 +9,6 @@ import numpy as np
 
 ACCIDENT, JAM, OTHER = range(3)
 """Reasons of a cancellation (JT/T 905.2-2014, table 52)."""
-CANCELLED_AFTER_S = (20.0, 180.0)
 RATED = (0.75, 0.2, 0.03, 0.015, 0.005)
 """Shares of passengers who say nothing, satisfied, average, unsatisfied, complaint."""
 
@@ -25,12 +24,14 @@ class Temper:
     """Shares of the orders that are shown: grabbed, refused; the others are left unanswered.
 
     cancelled    share of those won that the driver cancels on his way
+    patience_s   within which he does
     quickest_s   and slowest_s: between these he presses a key
     """
 
     grabbed: float = 0.7
     refused: float = 0.15
     cancelled: float = 0.04
+    patience_s: float = 180.0
     quickest_s: float = 2.0
     slowest_s: float = 12.0
 
@@ -45,7 +46,7 @@ class Temper:
         """Reason and seconds after which an order that was won is cancelled; None for most."""
         if rng.random() >= self.cancelled:
             return None
-        return int(rng.choice((ACCIDENT, JAM, OTHER), p=(0.1, 0.5, 0.4))), float(rng.uniform(*CANCELLED_AFTER_S))
+        return int(rng.choice((ACCIDENT, JAM, OTHER), p=(0.1, 0.5, 0.4))), float(rng.uniform(0, self.patience_s))
 
 
 def rating(rng: np.random.Generator) -> int:

@@ -51,6 +51,11 @@ class Camera:
             self._pictures.popitem(last=False)
         return picture
 
+    @property
+    def pictures(self) -> list[Picture]:
+        """Those that it has kept, oldest first."""
+        return list(self._pictures.values())
+
     def find(self, number: int) -> Picture | None:
         return self._pictures.get(number)
 

@@ -178,12 +178,16 @@ class Conversation(ABC):
 
     def _send_letters(self, now: float) -> None:
         """Each under the serial that it had the first time, so that it can be known again."""
-        for letter in self.letters.waiting() if self.ready else ():
-            if letter.serial is None:
-                letter.serial = self.next_serial()
-                letter.frame = self.frame(letter.message_id, letter.body, letter.serial)
+        waiting = self.letters.waiting() if self.ready else []
+        fresh = [letter for letter in waiting if letter.serial is None]
+        for letter in fresh:
+            letter.serial = self.next_serial()
+            letter.frame = self.frame(letter.message_id, letter.body, letter.serial)
+        if fresh:
+            self.changed()
+        for letter in waiting:
             letter.on_way = True
-            self.fly(letter.serial, letter.message_id, letter.frame, now, partial(self._delivered, letter))
+            self.fly(letter.serial or 0, letter.message_id, letter.frame, now, partial(self._delivered, letter))
 
     def _delivered(self, letter: Letter, result: int, now: float) -> None:
         self.letters.answered(letter)
