@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import structlog
 
+from simulator.danger import Fate
 from simulator.demand import Demand
 from simulator.driver import Driver
 from simulator.receiver import Receiver
@@ -36,8 +37,10 @@ def taxis(scenario: Scenario, cabs: Sequence[Cab], roads: Roads, demand: Demand,
         driver = Driver(roads, demand, home, now - LIVED * rng.uniform(0.3, 1.0), rng)
         driver.advance(now)
         driver.take_turns()
-        mind = np.random.default_rng([scenario.seed, number, 1])
-        fleet.append(Taxi(cab, driver, Receiver(cab.key, rng), scenario.report, scenario.orders, mind))
+        mind, luck = (np.random.default_rng([scenario.seed, number, stream]) for stream in (1, 2))
+        fate = Fate(scenario.dangers, luck)
+        driver.haste = fate.haste
+        fleet.append(Taxi(cab, driver, Receiver(cab.key, rng), scenario.report, scenario.orders, fate, mind))
     return fleet
 
 
@@ -84,9 +87,7 @@ async def _connect(taxi: Taxi, delay: float) -> None:
 async def _report(taxi: Taxi, delay: float) -> None:
     await asyncio.sleep(delay)
     while True:
-        position, wait = taxi.next_report()
-        taxi.speaker.record(position)
-        await taxi.stirred(wait)
+        await taxi.stirred(taxi.tell())
 
 
 async def _tell(fleet: Sequence[Taxi]) -> None:

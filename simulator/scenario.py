@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from simulator.danger import Dangers
 from simulator.meter import Tariff
 from simulator.roll import PROTOCOLS, Cab
 from simulator.temper import Temper
@@ -54,7 +55,7 @@ class Lens:
     lost_piece: int = 0
 
 
-R = TypeVar("R", Reporting, Habits, Lens, Tariff, Temper)
+R = TypeVar("R", Reporting, Habits, Lens, Dangers, Tariff, Temper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Scenario:
     orders: Temper
     tariff: Tariff
     camera: Lens
+    dangers: Dangers
 
     def cabs(self) -> list[Cab]:
         """The fleet: always the same for one scenario."""
@@ -140,7 +142,7 @@ def parse(data: Mapping[str, Any]) -> Scenario:
         data["title"], data["seed"], data["taxis"], data["companies"], data["protocols"],
         {int(key): share for key, share in editions.items()},
         _table(Reporting, data, "report"), _table(Habits, data, "terminal"), _orders(data),
-        _table(Tariff, data, "tariff"), _table(Lens, data, "camera"),
+        _table(Tariff, data, "tariff"), _table(Lens, data, "camera"), _table(Dangers, data, "dangers"),
     )  # fmt: skip
 
 

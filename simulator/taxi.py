@@ -10,14 +10,15 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
 
-from gateway.report import Position, Status
+from gateway.report import Alarm, Position, Status
 from gateway.wire.clocks import CHINA
 from simulator.crew import Person, crew
+from simulator.danger import Fate
 from simulator.driver import Driver
 from simulator.duty import FREE, Call, Duty, Turn
 from simulator.meter import SLOW
@@ -27,6 +28,7 @@ from simulator.scenario import Reporting
 from simulator.temper import OTHER, Answer, Temper, rating
 from simulator.terminal.car import (
     Aboard,
+    AlarmSeen,
     Car,
     Dropped,
     Event,
@@ -66,6 +68,7 @@ class Taxi:
     receiver: Receiver
     report: Reporting
     temper: Temper
+    fate: Fate
     rng: np.random.Generator
     clock: Callable[[], datetime] = now_s
     occupied: bool = False
@@ -73,6 +76,7 @@ class Taxi:
     speaker: Speaker = field(init=False)
     _boarded: datetime = field(init=False)
     _slow_s: float = 0.0
+    _alarms: Alarm = field(default_factory=lambda: Alarm(0))
 
     @property
     def car(self) -> Car:
@@ -88,7 +92,7 @@ class Taxi:
         self.driver.advance(now)
         for turn in self.driver.take_turns():
             self._turned(turn)
-        return self.receiver.fix(self.driver.read(now), now)
+        return replace(self.receiver.fix(self.driver.read(now), now), alarms=self._alarms)
 
     # what happens
 
@@ -143,6 +147,8 @@ class Taxi:
                 self.driver.engaged = False
             case Dropped():
                 self.driver.let_go(self.clock())
+            case AlarmSeen():
+                self.fate.calm()
         if isinstance(event, Won | Dropped | Tracked):
             self.stir.set()
 
@@ -168,15 +174,18 @@ class Taxi:
 
     # reports
 
-    def next_report(self) -> tuple[Position, float]:
-        """The report that is due, and seconds until the next one: at once when the meter goes on or off."""
-        position = with_edges(self.sense(), self.occupied)
+    def tell(self) -> float:
+        """Make the report that is due; seconds until the next one: at once when the meter goes on or off."""
+        now = self.clock()
+        self._alarms, hazard = self.fate.look(self.driver.read(now), now)
+        position = with_edges(self.look(now), self.occupied)
         self.occupied = Status.OCCUPIED in position.status
+        self.speaker.record(position, hazard)
         wait = self.speaker.interval_s(position, self._interval(position))
         if self.driver.leg.duty in (Duty.BOARDING, Duty.ALIGHTING):
             flips = (self.driver.leg.end - position.time).total_seconds()
             wait = min(wait, max(1.0, math.ceil(flips)))
-        return position, max(AT_ONCE_S, wait)
+        return max(AT_ONCE_S, wait)
 
     async def stirred(self, within_s: float) -> None:
         """Until the next report is due."""

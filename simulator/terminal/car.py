@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from gateway.report import Position
 from simulator.crew import Person
@@ -54,14 +53,7 @@ class Tracked:
     """The centre wants to know more often, or no longer: the next fix may be due."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttachmentsWanted:
-    """The centre wants the pictures of a safety alarm. fields: of 0x9208 (T/JSATL 12-2017, 4.5)."""
-
-    fields: Mapping[str, Any]
-
-
-Event = Offered | Won | Lost | Dropped | AlarmSeen | Tracked | AttachmentsWanted
+Event = Offered | Won | Lost | Dropped | AlarmSeen | Tracked
 
 # what happens to it
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -15,6 +15,7 @@ from gateway.report import Position, Status
 from gateway.wire.kinds import U16
 from gateway.wire.layout import Layout
 from gateway.wire.message import Header
+from simulator.danger import Hazard
 from simulator.terminal.cabin import Cabin
 from simulator.terminal.camera import Picture, size_of
 from simulator.terminal.car import Occurrence
@@ -25,6 +26,8 @@ NO_ITEMS: Mapping[str, Any] = MappingProxyType({})
 POSITION, TRACKING = 0x0200, 0x0202
 MONITOR = 1
 VIDEO, MOST_PHOTOS = 0xFFFF, 16
+MOST_OCTETS, LENGTH_OCTETS = 1_000, 2
+"""Of the positions in one message, and of the length before each."""
 Deliver = Callable[[Picture, float], None]
 """What becomes of a picture that was taken: (picture, now)."""
 
@@ -59,6 +62,10 @@ class FramedTerminal(Conversation):
     def occurred(self, what: Occurrence, now: float) -> None:
         """Something has happened in the car."""
 
+    def hazard_items(self, _hazard: Hazard, _position: Position) -> Mapping[str, Any]:
+        """What a camera has seen, as items of a position; none where the protocol has no such."""
+        return NO_ITEMS
+
     def dressed(self, position: Position) -> Position:
         """The position with what the terminal knows of the car."""
         return self.cabin.dressed(position)
@@ -69,8 +76,9 @@ class FramedTerminal(Conversation):
 
     # fixes
 
-    def record(self, position: Position, now: float, items: Mapping[str, Any] = NO_ITEMS) -> None:
-        """A new fix: kept, and sent at once where that can be. items: more of them, as in the tables."""
+    def record(self, position: Position, now: float, hazard: Hazard | None = None) -> None:
+        """A new fix: kept, and sent at once where that can be. hazard: what a camera has seen there."""
+        items = self.hazard_items(hazard, position) if hazard else NO_ITEMS
         key = self.keep(Fix(position.time, self.body(self.dressed(position), items)))
         if self.ready and self.flying(POSITION, TRACKING) < self.timing.window:
             self._send_live(key, now)
@@ -100,8 +108,18 @@ class FramedTerminal(Conversation):
         """Send stored fixes, oldest first, one message at a time."""
         if not self.ready or self.flying(self.batch_id):
             return
-        if keys := list(islice(self.store.waiting(), self.batch_most)):
+        if keys := self._fitting(islice(self.store.waiting(), self.batch_most)):
             self._send(keys, self.batch_id, self.batch([self.store[key].body for key in keys]), now)
+
+    def _fitting(self, waiting: Iterable[int]) -> list[int]:
+        """As many of them as fit one frame."""
+        keys, octets = [], 0
+        for key in waiting:
+            octets += LENGTH_OCTETS + len(self.store[key].body)
+            if octets > MOST_OCTETS:
+                break
+            keys.append(key)
+        return keys
 
     def _send_live(self, key: int, now: float) -> None:
         message_id = POSITION if self.cabin.tracked(now) is None else self.tracking_id

@@ -6,7 +6,7 @@ a code is kept: --0x0102--> ready; refused: the code is forgotten and asked for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, ClassVar
@@ -20,8 +20,10 @@ from gateway.report import Position, Status
 from gateway.wire.kinds import U16
 from gateway.wire.message import Header
 from simulator.crew import ISSUER, Person
+from simulator.danger import Hazard
+from simulator.terminal import safety
 from simulator.terminal.camera import Picture
-from simulator.terminal.car import AlarmSeen, AttachmentsWanted, Occurrence, ShiftBegun, ShiftEnded
+from simulator.terminal.car import AlarmSeen, Occurrence, ShiftBegun, ShiftEnded
 from simulator.terminal.framed import NO_ITEMS, FramedTerminal
 from simulator.terminal.parts import Parts
 from simulator.terminal.words import word
@@ -40,13 +42,19 @@ DOORS = 1
 
 @dataclass
 class Jt808Terminal(FramedTerminal):
-    """code: of the last registration, "" for none."""
+    """code: of the last registration, "" for none.
+
+    attachments_wanted  told when the platform wants the pictures of a safety alarm: fields of 0x9208; returns the
+                        result of the general answer
+    """
 
     version: int = 2013
     code: str = ""
+    attachments_wanted: Callable[[Mapping[str, Any]], int] = field(default=lambda _fields: OK, kw_only=True)
     driver: Person | None = field(default=None, init=False)
     parts: Parts = field(init=False)
     _inserted: Position | None = field(default=None, init=False)
+    _hazards: int = field(default=0, init=False)
 
     batch_id: ClassVar[int] = 0x0704
     batch_most: ClassVar[int] = BATCH_MOST
@@ -77,6 +85,10 @@ class Jt808Terminal(FramedTerminal):
     def body(self, position: Position, items: Mapping[str, Any] = NO_ITEMS) -> bytes:
         fields = fields_of(position)
         return self.encode(0x0200, {**fields, "items": {**fields["items"], **items}})
+
+    def hazard_items(self, hazard: Hazard, position: Position) -> Mapping[str, Any]:
+        self._hazards += 1
+        return safety.items(hazard, position, self.number, self._hazards)
 
     def batch(self, bodies: Sequence[bytes]) -> bytes:
         """Type 1: stored while there was no connection."""
@@ -193,8 +205,8 @@ class Jt808Terminal(FramedTerminal):
         return OK
 
     def _attachments(self, _header: Header, fields: Mapping[str, Any], _now: float) -> int:
-        self.cabin.car.tell(AttachmentsWanted(fields))
-        return OK
+        self.cabin.note("attachments wanted", number=fields["alarm_number"])
+        return self.attachments_wanted(fields)
 
     # pictures
 

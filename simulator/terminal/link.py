@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 
 from gateway.report import Position
+from simulator.danger import Hazard
 from simulator.terminal.backoff import Backoff
 from simulator.terminal.car import Occurrence
 from simulator.terminal.conversation import NEVER
-from simulator.terminal.framed import NO_ITEMS, FramedTerminal
+from simulator.terminal.framed import FramedTerminal
 from simulator.terminal.reach import Reach
 from simulator.terminal.store import Store
 
@@ -46,9 +45,9 @@ class Link:
     def store(self) -> Store:
         return self.terminal.store
 
-    def record(self, position: Position, items: Mapping[str, Any] = NO_ITEMS) -> None:
-        """A new fix of the terminal. items: more of them, as in the tables."""
-        self.terminal.record(position, time.monotonic(), items)
+    def record(self, position: Position, hazard: Hazard | None = None) -> None:
+        """A new fix of the terminal. hazard: what a camera has seen there."""
+        self.terminal.record(position, time.monotonic(), hazard)
         self._wake.set()
 
     def occurred(self, what: Occurrence) -> None:

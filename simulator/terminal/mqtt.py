@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 import aiomqtt
 import orjson
 import structlog
 
 from gateway.report import Position, Status, names
+from simulator.danger import Hazard
 from simulator.terminal.backoff import Backoff
 from simulator.terminal.car import Occurrence
-from simulator.terminal.framed import NO_ITEMS
 from simulator.terminal.reach import Reach
 from simulator.terminal.store import Fix, Store, Witness
 
@@ -63,8 +62,8 @@ class MqttTerminal:
     def topic(self) -> str:
         return f"taxihub/{self.number}/fix"
 
-    def record(self, position: Position, _items: Mapping[str, Any] = NO_ITEMS) -> None:
-        """A new fix: kept, and published as soon as there is a connection. It has no items."""
+    def record(self, position: Position, _hazard: Hazard | None = None) -> None:
+        """A new fix: kept, and published as soon as there is a connection. It has no cameras."""
         _, gone = self.store.keep(Fix(position.time, body_of(position)))
         if gone is not None:
             self.witness.lost(gone)

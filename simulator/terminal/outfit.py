@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from gateway.protocols.jt905.position import POSITION as POSITION905
 from gateway.protocols.mqtt import translate as translate_mqtt
 from gateway.report import Position
 from simulator.crew import company_licence
+from simulator.danger import Hazard
 from simulator.meter import Meter, Tariff
 from simulator.roll import Cab
 from simulator.terminal.backoff import Backoff
@@ -23,7 +24,7 @@ from simulator.terminal.cabin import Cabin
 from simulator.terminal.camera import Camera
 from simulator.terminal.car import Car, Occurrence
 from simulator.terminal.conversation import Timing
-from simulator.terminal.framed import NO_ITEMS, FramedTerminal
+from simulator.terminal.framed import FramedTerminal
 from simulator.terminal.jt808 import Jt808Terminal
 from simulator.terminal.jt905 import Jt905Terminal
 from simulator.terminal.ledger import Ledger, Reader, Unwatched
@@ -40,8 +41,8 @@ class Speaker(Protocol):
     @property
     def store(self) -> Store: ...
 
-    def record(self, position: Position, items: Mapping[str, Any] = NO_ITEMS) -> None:
-        """A new fix. items: more of them, for those whose protocol has such."""
+    def record(self, position: Position, hazard: Hazard | None = None) -> None:
+        """A new fix. hazard: what a camera has seen there."""
 
     def occurred(self, what: Occurrence) -> None:
         """Something has happened in the car."""

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from simulator.danger import Dangers, Fate
 from simulator.demand import Demand
 from simulator.driver import Driver
 from simulator.receiver import Receiver
@@ -52,9 +53,7 @@ class FastTaxi:
 
     async def drive(self) -> None:
         while True:
-            position, wait = self.taxi.next_report()
-            self.taxi.speaker.record(position)
-            await self.taxi.stirred(wait / self.speed)
+            await self.taxi.stirred(self.taxi.tell() / self.speed)
 
     @asynccontextmanager
     async def on_the_road(self) -> AsyncIterator[FastTaxi]:
@@ -81,7 +80,8 @@ def fast_taxi(
 ) -> FastTaxi:
     """A taxi with its terminal, ready to be switched on."""
     rng = np.random.default_rng(1)
-    taxi = Taxi(cab, who, Receiver(cab.key, rng), Reporting(), temper, rng, FastClock(start, speed))
+    fate = Fate(Dangers(), rng)
+    taxi = Taxi(cab, who, Receiver(cab.key, rng), Reporting(), temper, fate, rng, FastClock(start, speed))
     link = outfitter.link(cab, taxi.car, rng)
     taxi.speaker = link
     return FastTaxi(taxi, link, speed)

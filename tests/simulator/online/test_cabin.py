@@ -16,7 +16,7 @@ from gateway.protocols.jt905 import messages as jt905
 from gateway.report import Position, Status
 from simulator.crew import crew
 from simulator.roll import Cab
-from simulator.terminal.car import AlarmSeen, AttachmentsWanted, Car, Event, ShiftBegun, ShiftEnded, Tracked
+from simulator.terminal.car import AlarmSeen, Car, Event, ShiftBegun, ShiftEnded, Tracked
 from simulator.terminal.conversation import Timing
 from simulator.terminal.link import Link
 from simulator.terminal.memory import Memory
@@ -197,21 +197,17 @@ async def test_an_isu_reports_on_itself(platform):
         assert (isu["sign_ins"], isu["sign_outs"], isu["trips"]) == (0, 0, 0)
 
 
-async def test_attachments_are_asked_for_through_the_car(platform):
-    cab = CABS[1]
+async def test_attachments_are_asked_for_through_the_terminals_hook(platform):
+    cab, asked = CABS[1], []
     label = (b"0000002" + bytes.fromhex("261125120000") + b"\1\2\0").hex()
     async with platform(cab) as told:
+        told.link.terminal.attachments_wanted = lambda fields: asked.append(fields) or 0
         await told.say(
             command.RequestAttachments(terminal=cab.key, label=label, number="A1", host="127.0.0.1", port=7611)
         )
-        (event,) = told.events
-        assert isinstance(event, AttachmentsWanted)
-        assert (event.fields["host"], event.fields["tcp_port"], event.fields["alarm_number"]) == (
-            "127.0.0.1",
-            7611,
-            "A1",
-        )
-        assert event.fields["identification"]["attachments"] == 2
+    (fields,) = asked
+    assert [fields[name] for name in ("host", "tcp_port", "alarm_number")] == ["127.0.0.1", 7611, "A1"]
+    assert fields["identification"]["attachments"] == 2
 
 
 async def test_a_video_is_nothing_that_a_camera_takes(platform):
