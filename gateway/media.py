@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from gateway.disk import space
 from gateway.report import MediaEvent, MediaFile, from_plain, to_plain
 from gateway.session import Chunk, Progress
 
@@ -74,8 +75,15 @@ class MediaStore:
     def add(self, terminal: str, chunk: Chunk, now_us: int) -> Progress | None:
         """Keep one piece, durably; None when the medium has grown beyond its bound and was dropped.
 
-        A piece that is there already changes nothing. Once nothing lacks, the file stands.
+        A piece that is there already changes nothing. Once nothing lacks, the file stands. Raises StorageFull.
         """
+        with space("media"):
+            progress = self._add(terminal, chunk, now_us)
+        if progress is not None and progress.file is None:
+            self.owing.add(terminal)
+        return progress
+
+    def _add(self, terminal: str, chunk: Chunk, now_us: int) -> Progress | None:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             medium = self._medium(terminal, chunk, now_us)
@@ -86,10 +94,9 @@ class MediaStore:
                 progress = None
             self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
-        if progress is not None and progress.file is None:
-            self.owing.add(terminal)
         return progress
 
     def unfinished(self, terminal: str) -> list[Progress]:
@@ -192,10 +199,14 @@ class MediaStore:
     def _write(path: Path, content: bytes) -> None:
         path.parent.mkdir(exist_ok=True)
         fresh = path.with_suffix(".new")
-        with fresh.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with fresh.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
         fresh.replace(path)
         directory = os.open(path.parent, os.O_RDONLY)
         try:

@@ -12,6 +12,7 @@ from typing import Any
 
 import nats
 import psycopg
+from nats.errors import NoRespondersError
 
 from gateway import command
 from gateway.bus import COMMAND_SUBJECT
@@ -26,17 +27,21 @@ class Centre:
     database: str
 
     def say(self, wanted: command.Command, **more: Any) -> dict[str, Any]:
-        """What the gateway answers to a command on the bus."""
+        """What the gateway answers to a command on the bus, to which it comes after it listens to terminals."""
 
-        async def ask() -> dict[str, Any]:
+        async def ask() -> dict[str, Any] | None:
             client = await nats.connect(self.bus.url)
             data = {"command": command.to_plain(wanted), "actor": "test", **more}
-            answer = await client.request(COMMAND_SUBJECT, json.dumps(data).encode(), timeout=10)
-            await client.close()
+            try:
+                answer = await client.request(COMMAND_SUBJECT, json.dumps(data).encode(), timeout=10)
+            except NoRespondersError:
+                return None
+            finally:
+                await client.close()
             order: dict[str, Any] = json.loads(answer.data)
             return order
 
-        return asyncio.run(ask())
+        return stack.eventually(lambda: asyncio.run(ask()), "the gateway hears commands")
 
     def steps(self, key: str, last: str) -> list[tuple[str, str]]:
         """(state, result) of a command's steps as the history has them, once the last one is there."""

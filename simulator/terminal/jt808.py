@@ -111,7 +111,7 @@ class Jt808Terminal(FramedTerminal):
 
     def _registered(self, _header: Header, fields: Mapping[str, Any], now: float) -> None:
         self.answered(fields["ack_serial"], 0x0100, OK, now)
-        if fields["result"] == 0:
+        if fields["result"] == 0 and "code" in fields:
             self._learn(fields["code"])
             self._authenticate(now)
         else:
@@ -191,7 +191,7 @@ class Jt808Terminal(FramedTerminal):
         items = fields.get("controls", [fields])
         if "flag" in fields:
             self.cabin.lock(bool(fields["flag"] & 1))
-        elif all(item["type"] == DOORS for item in items):
+        elif items and all(item["type"] == DOORS for item in items):
             self.cabin.lock(not items[-1]["parameter"])
         else:
             return UNSUPPORTED

@@ -40,8 +40,8 @@ NOT_POSITIONED, SOUTH, WEST = 1, 1 << 1, 1 << 2
 BATCH_MOST = 20
 """Blocks of 25 bytes in a 0x0203: 500 bytes, the largest text or chunk that the standard knows."""
 STOP = 0xFF
-BY_TIME = {0x00, 0x01}
-"""Attributes of 0x8202 that count time between reports."""
+BY_TIME = 0x00
+"""Attribute of 0x8202: seconds between reports, for so many seconds."""
 LONGEST_SHIFT = timedelta(hours=14)
 INSPECTED = (0x0B03, 0x0B04, 0x0B05)
 
@@ -168,7 +168,7 @@ class Jt905Terminal(FramedTerminal):
     def _track(self, _header: Header, fields: Mapping[str, Any], now: float) -> int:
         if fields["attribute"] == STOP:
             return self.cabin.track(0, 0, now)
-        if fields["attribute"] not in BY_TIME:
+        if fields["attribute"] != BY_TIME or not {"interval", "duration"} <= fields.keys():
             return FAILED
         return self.cabin.track(fields["interval"], fields["duration"], now)
 

@@ -31,13 +31,16 @@ class StateError(Exception):
 
 @dataclass
 class Remembered:
-    """code: "" for none; fixes and letters: oldest first; counts: of the meter; parameters: that the centre set."""
+    """code: "" for none; fixes and letters: oldest first; counts: of the meter.
+
+    parameters  that the centre has set, as the body of a 0x8103; empty for none
+    """
 
     code: str = ""
     fixes: Sequence[Fix] = ()
     letters: Sequence[Letter] = ()
     counts: Counts = field(default_factory=Counts)
-    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    parameters: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def _read(data: Mapping[str, Any]) -> Remembered:
         for number, body, serial, frame in data.get("letters", ())
     ]
     counts = COUNTS.validate_python(data.get("meter", {}))
-    return Remembered(str(data["code"]), fixes, letters, counts, dict(data.get("parameters", {})))
+    return Remembered(str(data["code"]), fixes, letters, counts, bytes.fromhex(data.get("parameters", "")))
 
 
 def _written(kept: Remembered) -> Mapping[str, Any]:
@@ -87,5 +90,5 @@ def _written(kept: Remembered) -> Mapping[str, Any]:
         "fixes": [[fix.time.isoformat(), fix.body.hex()] for fix in kept.fixes],
         "letters": [[one.message_id, one.body.hex(), one.serial, one.frame.hex()] for one in kept.letters],
         "meter": COUNTS.dump_python(kept.counts, mode="json"),
-        "parameters": kept.parameters,
+        "parameters": kept.parameters.hex(),
     }

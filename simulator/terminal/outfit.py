@@ -15,6 +15,7 @@ from gateway.protocols.jt905 import translate as translate905
 from gateway.protocols.jt905.position import POSITION as POSITION905
 from gateway.protocols.mqtt import translate as translate_mqtt
 from gateway.report import Position
+from gateway.wire.message import Header
 from simulator.crew import company_licence
 from simulator.danger import Hazard
 from simulator.meter import Meter, Tariff
@@ -33,6 +34,8 @@ from simulator.terminal.memory import Memory, Remembered
 from simulator.terminal.mqtt import MqttTerminal
 from simulator.terminal.reach import Reach
 from simulator.terminal.store import Store, Witness
+
+SET_PARAMETERS = 0x8103
 
 
 class Speaker(Protocol):
@@ -92,7 +95,7 @@ class Outfitter:
     def _framed(self, cab: Cab, car: Car, kept: Remembered) -> FramedTerminal:
         cabin = Cabin(
             car, cab.plate, company_licence(cab.company), Camera(cab.plate, self.lose),
-            usual={"0x0001": {"heartbeat_interval": round(self.timing.heartbeat_s)}}, given=dict(kept.parameters),
+            usual={"0x0001": {"heartbeat_interval": round(self.timing.heartbeat_s)}},
         )  # fmt: skip
         make: Callable[..., FramedTerminal]
         if cab.protocol == "jt905":
@@ -100,6 +103,9 @@ class Outfitter:
         else:
             make = partial(Jt808Terminal, version=cab.version, code=kept.code)
         terminal = make(cab.number, self.timing, cabin, self._witness(cab))
+        if kept.parameters:
+            header = Header(SET_PARAMETERS, cab.number, 0, cab.version)
+            cabin.given.update(terminal.decode(header, kept.parameters)["parameters"])
         for letter in kept.letters:
             terminal.letters.post(letter)
         for fix in kept.fixes:
@@ -122,7 +128,9 @@ class Outfitter:
 
 
 def _known(terminal: FramedTerminal) -> Remembered:
-    kept = Remembered(fixes=terminal.store.fixes(), letters=list(terminal.letters), parameters=terminal.cabin.given)
+    kept = Remembered(fixes=terminal.store.fixes(), letters=list(terminal.letters))
+    if given := terminal.cabin.given:
+        kept.parameters = terminal.encode(SET_PARAMETERS, {"parameters": given})
     match terminal:
         case Jt808Terminal():
             kept.code = terminal.code
