@@ -27,21 +27,25 @@ class Centre:
     database: str
 
     def say(self, wanted: command.Command, **more: Any) -> dict[str, Any]:
-        """What the gateway answers to a command on the bus, to which it comes after it listens to terminals."""
+        """What the gateway answers to a command on the bus."""
+        data = {"command": command.to_plain(wanted), "actor": "test", **more}
+        return asyncio.run(self._ask(json.dumps(data).encode()))
 
-        async def ask() -> dict[str, Any] | None:
-            client = await nats.connect(self.bus.url)
-            data = {"command": command.to_plain(wanted), "actor": "test", **more}
-            try:
-                answer = await client.request(COMMAND_SUBJECT, json.dumps(data).encode(), timeout=10)
-            except NoRespondersError:
-                return None
-            finally:
-                await client.close()
-            order: dict[str, Any] = json.loads(answer.data)
-            return order
+    def hears(self) -> bool:
+        """Whether the gateway takes commands, which it does some time after it takes connections."""
+        try:
+            return bool(asyncio.run(self._ask(b"")))
+        except NoRespondersError:
+            return False
 
-        return stack.eventually(lambda: asyncio.run(ask()), "the gateway hears commands")
+    async def _ask(self, payload: bytes) -> dict[str, Any]:
+        client = await nats.connect(self.bus.url)
+        try:
+            answer = await client.request(COMMAND_SUBJECT, payload, timeout=10)
+        finally:
+            await client.close()
+        told: dict[str, Any] = json.loads(answer.data)
+        return told
 
     def steps(self, key: str, last: str) -> list[tuple[str, str]]:
         """(state, result) of a command's steps as the history has them, once the last one is there."""
@@ -74,4 +78,6 @@ def centre(var: Path, database: str, roll: Sequence[str], **settings: str) -> It
         stack.writer(var, database, poll_s="0.02"),
         stack.gateway(var, bus_url=bus.url, **{"answer_s": "1", **settings}) as process,
     ):
-        yield Centre(var, bus, process, database)
+        told = Centre(var, bus, process, database)
+        stack.eventually(told.hears, "the gateway hears commands")
+        yield told
