@@ -28,7 +28,8 @@ from simulator.roads.read import RoadsError
 from simulator.roads.route import Roads
 from simulator.roll import PROTOCOLS, Cab, to_csv
 from simulator.scenario import Scenario, ScenarioError
-from simulator.terminal.framed import Timing
+from simulator.taxi import Taxi
+from simulator.terminal.conversation import Timing
 from simulator.terminal.ledger import Ledger
 from simulator.terminal.memory import Memory, StateError
 from simulator.terminal.outfit import Outfitter
@@ -224,14 +225,15 @@ def _drive(arguments: argparse.Namespace) -> int:
         return 2
     ledger = Ledger(arguments.ledger) if arguments.ledger else None
     memory = Memory(arguments.state) if arguments.state else None
-    outfitter = Outfitter(reaches, fleet.timing(chosen), memory, ledger)
+    lose = frozenset({chosen.camera.lost_piece} - {0})
+    outfitter = Outfitter(reaches, fleet.timing(chosen), memory, ledger, chosen.tariff, lose)
     taxis = _taxis(chosen, cabs, arguments.city)
     log.info("driving", scenario=chosen.title, taxis=len(taxis), protocols=sorted(reaches))
     _until_stopped(lambda stop: fleet.drive(taxis, outfitter, chosen.seed, stop))
     return 0
 
 
-def _taxis(chosen: Scenario, cabs: Sequence[Cab], city: Path) -> list[fleet.Taxi]:
+def _taxis(chosen: Scenario, cabs: Sequence[Cab], city: Path) -> list[Taxi]:
     roads = Roads.load(city / CITY_FILE)
     places = gazetteer.parse((city / PLACES_FILE).read_text("utf-8"))
     demand = Demand(places, np.array([roads.plane.point(place.lat, place.lon) for place in places]))

@@ -1,8 +1,8 @@
-"""One taxi and those who drive it: cruise, hail, fare, drop-off, breaks, change of shift.
+"""One taxi and those who drive it: cruise, hail, call, fare, drop-off, breaks, change of shift.
 
     CRUISING --hailed--> BOARDING --> OCCUPIED --arrived--> ALIGHTING --> CRUISING
-        |                                                       |
-        +--nobody hails: waits or goes on                       +--meal time--> RESTING --> CRUISING
+        |                   ^                                   |
+        +--called--> CALLED-+                                   +--meal time--> RESTING --> CRUISING
         |                                                       |
         +-------------------07:00, 17:00, at night--------------+--> HOMEBOUND --> HANDOVER --> CRUISING
 
@@ -12,16 +12,17 @@ and when the one before ended, however seldom one looks, so the same seed drives
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 import numpy as np
 
 from gateway.wire.clocks import CHINA
 from simulator.demand import Demand
-from simulator.journey import Journey, plan
+from simulator.duty import FREE, Call, Duty, Leg, Reading, Turn
+from simulator.journey import plan
+from simulator.plane import Plane
 from simulator.roads.route import Roads, Spot
 
 HANDOVERS = (time(7), time(17))
@@ -32,57 +33,17 @@ RUSH_PACE = 0.78
 RED_SHARE = 0.5
 TRIES = 6
 SHORTEST_FARE_M = 700.0
-
-
-class Duty(enum.Enum):
-    CRUISING = "cruising"
-    BOARDING = "boarding"
-    OCCUPIED = "occupied"
-    ALIGHTING = "alighting"
-    RESTING = "resting"
-    HOMEBOUND = "homebound"
-    HANDOVER = "handover"
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """What the taxi does from `start` to `end`; without a journey it stands at `spot`."""
-
-    duty: Duty
-    start: datetime
-    end: datetime
-    spot: Spot  # where it ends
-    journey: Journey | None
-    hailed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The taxi at a moment: degrees WGS-84, m/s, degrees from north, metres since the odometer's zero."""
-
-    lat: float
-    lon: float
-    speed: float
-    course: float
-    odometer: float
-    duty: Duty
-
-    @property
-    def occupied(self) -> bool:
-        """Whether the meter runs: from boarding to the end of paying."""
-        return self.duty in (Duty.OCCUPIED, Duty.ALIGHTING)
-
-    @property
-    def ignition(self) -> bool:
-        return self.duty not in (Duty.RESTING, Duty.HANDOVER)
-
-    @property
-    def in_service(self) -> bool:
-        return self.duty not in (Duty.HOMEBOUND, Duty.HANDOVER)
+PATIENCE = timedelta(minutes=30)
+"""How long a driver waits for a passenger who wanted him later."""
 
 
 class Driver:
-    """Roads and demand are shared; the generator is this taxi's own."""
+    """Roads and demand are shared; the generator is this taxi's own.
+
+    turns    changes of duty since somebody took them away
+    engaged  whether he stops for nobody in the street, because he waits to be called
+    haste    share of a road's limit that the next journey's pace is multiplied by
+    """
 
     def __init__(self, roads: Roads, demand: Demand, home: Spot, now: datetime, rng: np.random.Generator) -> None:
         self._roads, self._demand, self._home, self._rng = roads, demand, home, rng
@@ -92,8 +53,13 @@ class Driver:
         self._sleeps = rng.random() < 0.6
         self._handover_due = _next(HANDOVERS, now, self._late)
         self._meal_due = _next(MEALS, now, self._late)
+        self.turns: list[Turn] = []
+        self.engaged = False
+        self.haste: Callable[[], float] = lambda: 1.0
+        self._call: Call | None = None
         self._next: dict[Duty, Callable[[Leg], Leg]] = {
             Duty.CRUISING: self._after_cruising,
+            Duty.CALLED: self._await_passenger,
             Duty.BOARDING: self._carry,
             Duty.OCCUPIED: lambda leg: self._stand(Duty.ALIGHTING, leg, 15, 60),
             Duty.ALIGHTING: self._after_fare,
@@ -103,28 +69,85 @@ class Driver:
         }
         self.leg = self._cruise(Leg(Duty.HANDOVER, now, now, home, None))
 
+    @property
+    def plane(self) -> Plane:
+        """That of the roads."""
+        return self._roads.plane
+
     def advance(self, now: datetime) -> None:
         """Live on until `now`."""
         while self.leg.end <= now:
             if self.leg.journey:
                 self._odometer += self.leg.journey.length
-            self.leg = self._next[self.leg.duty](self.leg)
+            self._begin(self._next[self.leg.duty](self.leg))
+
+    def _begin(self, leg: Leg) -> None:
+        ended, self.leg = self.leg, leg
+        if ended.duty is not leg.duty:
+            self.turns.append(Turn(leg.start, ended, self._standing(ended.spot, leg.duty)))
+
+    def take_turns(self) -> list[Turn]:
+        """What has changed since the last call, oldest first."""
+        turns, self.turns = self.turns, []
+        return turns
 
     def read(self, now: datetime) -> Reading:
         """The taxi at `now`, which must not lie before the last `advance`."""
         self.advance(now)
         leg, plane = self.leg, self._roads.plane
         if leg.journey is None:
-            lat, lon = plane.degrees(self._roads.point(leg.spot))
-            return Reading(lat, lon, 0.0, self._roads.course(leg.spot), self._odometer, leg.duty)
+            return self._standing(leg.spot, leg.duty)
         motion = leg.journey.at((now - leg.start).total_seconds())
         lat, lon = plane.degrees(motion.point)
-        return Reading(lat, lon, motion.speed, motion.course, self._odometer + motion.driven, leg.duty)
+        driven = self._odometer + motion.driven
+        return Reading(lat, lon, motion.speed, motion.course, driven, leg.duty, motion.limit)
+
+    def _standing(self, spot: Spot, duty: Duty) -> Reading:
+        lat, lon = self._roads.plane.degrees(self._roads.point(spot))
+        return Reading(lat, lon, 0.0, self._roads.course(spot), self._odometer, duty)
+
+    # calls
+
+    def fetch(self, call: Call, now: datetime) -> bool:
+        """Drive to a passenger who has called; False when that cannot be, because another one is there."""
+        self.advance(now)
+        if self.leg.duty not in FREE:
+            return False
+        self._call, self.engaged = call, False
+        entry = self.leg.journey.at((now - self.leg.start).total_seconds()).speed if self.leg.journey else 0.0
+        self._begin(self._go(Duty.CALLED, self._cut(now), self._roads.nearest(call.pick_up), entry=entry))
+        return True
+
+    def let_go(self, now: datetime) -> bool:
+        """The call is over before anybody got in: look for other passengers. False when there was none."""
+        self.advance(now)
+        self.engaged = False
+        if self._call is None or self.leg.duty not in (Duty.CALLED, Duty.BOARDING):
+            return False
+        self._call = None
+        self._begin(self._cruise(self._cut(now)))
+        return True
+
+    def _cut(self, now: datetime) -> Leg:
+        """The leg as far as it has come, as if that were its end."""
+        leg = self.leg
+        if leg.journey is None:
+            return replace(leg, end=now)
+        driven = leg.journey.at((now - leg.start).total_seconds()).driven
+        self._odometer += driven
+        self.leg = replace(leg, end=now, spot=self._roads.on_path(leg.path, leg.along + driven), journey=None)
+        return self.leg
+
+    def _await_passenger(self, leg: Leg) -> Leg:
+        """He comes to the car, not before the time for which he wanted it."""
+        stand = self._stand(Duty.BOARDING, leg, 8, 35)
+        wanted = self._call.wanted if self._call else None
+        return stand if wanted is None else replace(stand, end=max(stand.end, min(wanted, leg.end + PATIENCE)))
 
     # what comes after what
 
     def _after_cruising(self, leg: Leg) -> Leg:
-        if leg.hailed:
+        if leg.hailed and not self.engaged:
             return self._stand(Duty.BOARDING, leg, 8, 35)
         if self._is_over(leg.end):
             return self._go(Duty.HOMEBOUND, leg, self._home)
@@ -158,8 +181,8 @@ class Driver:
         wait = self._demand.wait_s(point, hour, self._rng)
         if drive.journey is None or wait >= drive.journey.duration:
             return drive
-        path, along = self._roads.route(leg.spot, drive.spot), drive.journey.at(wait).driven
-        return self._go(Duty.CRUISING, leg, self._roads.on_path(path, leg.spot.along + along), hailed=True)
+        along = drive.along + drive.journey.at(wait).driven
+        return self._go(Duty.CRUISING, leg, self._roads.on_path(drive.path, along), hailed=True)
 
     def _wait_at_kerb(self, leg: Leg) -> Leg:
         patience = self._rng.uniform(60, 420)
@@ -169,6 +192,9 @@ class Driver:
 
     def _carry(self, leg: Leg) -> Leg:
         """Drive the passenger to where he wants to go."""
+        call, self._call = self._call, None
+        if call is not None and call.goal is not None:
+            return self._go(Duty.OCCUPIED, leg, self._roads.nearest(call.goal))
         point, hour = self._roads.point(leg.spot), leg.end.astimezone(CHINA).hour
         for _ in range(TRIES):
             fare = self._go(Duty.OCCUPIED, leg, self._roads.nearest(self._demand.destination(point, hour, self._rng)))
@@ -180,11 +206,13 @@ class Driver:
         end = leg.end + timedelta(seconds=self._rng.uniform(least_s, most_s))
         return Leg(duty, leg.end, end, leg.spot, None)
 
-    def _go(self, duty: Duty, leg: Leg, goal: Spot, *, hailed: bool = False) -> Leg:
-        edges = [self._roads.edges[number] for number in self._roads.route(leg.spot, goal)]
+    def _go(self, duty: Duty, leg: Leg, goal: Spot, *, hailed: bool = False, entry: float = 0.0) -> Leg:
+        path = self._roads.route(leg.spot, goal)
+        edges = [self._roads.edges[number] for number in path]
         rush = RUSH_PACE if leg.end.astimezone(CHINA).hour in RUSH else 1.0
-        journey = plan(edges, leg.spot.along, goal.along, self._pace * rush, self._red_light)
-        return Leg(duty, leg.end, leg.end + timedelta(seconds=journey.duration), goal, journey, hailed)
+        journey = plan(edges, leg.spot.along, goal.along, self._pace * rush * self.haste(), self._red_light, entry)
+        end = leg.end + timedelta(seconds=journey.duration)
+        return Leg(duty, leg.end, end, goal, journey, hailed, path, leg.spot.along)
 
     def _red_light(self) -> float:
         return float(self._rng.uniform(5, 60)) if self._rng.random() < RED_SHARE else 0.0

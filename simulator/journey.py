@@ -23,12 +23,13 @@ BENDS = ((1.2, 4.5), (0.6, 7.0), (0.25, 12.0))
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """Metres of the plane, m/s, degrees from north, metres driven since the start."""
+    """Metres of the plane, m/s, degrees from north, metres driven since the start; limit: of the road there."""
 
     point: complex
     speed: float
     course: float
     driven: float
+    limit: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,11 @@ class Phase:
 
 @dataclass(frozen=True)
 class Journey:
-    """points and along: the line driven; phases: the timetable, the last of which stands still."""
+    """points, along and limits: the line driven; phases: the timetable, the last of which stands still."""
 
     points: Points
     along: Sequence[float]
+    limits: Sequence[float]
     phases: Sequence[Phase]
     starts: Sequence[float]
 
@@ -68,7 +70,7 @@ class Journey:
         k = min(len(self.points) - 2, max(0, bisect_right(self.along, driven) - 1))
         step = self.points[k + 1] - self.points[k]
         point = self.points[k] + step * ((driven - self.along[k]) / (self.along[k + 1] - self.along[k]))
-        return Motion(complex(point), speed, course(complex(step)), driven)
+        return Motion(complex(point), speed, course(complex(step)), driven, self.limits[k])
 
     def when(self, driven: float) -> float:
         """Seconds after which so many metres were driven, to within a second."""
@@ -78,21 +80,37 @@ class Journey:
             low, high = (middle, high) if self.at(middle).driven < driven else (low, middle)
         return high
 
+    def slower_than(self, speed: float) -> float:
+        """Seconds during which the car is slower than that, or stands."""
+        return sum(
+            _slow(phase, end - phase.start, speed) for phase, end in zip(self.phases, self.starts[1:], strict=False)
+        )
+
+
+def _slow(phase: Phase, seconds: float, speed: float) -> float:
+    """Seconds of a phase of such a length that are slower than `speed`."""
+    first, last = phase.speed, phase.speed + phase.acceleration * seconds
+    if first == last:
+        return seconds * (first < speed)
+    low, high = min(first, last), max(first, last)
+    return seconds * min(1.0, max(0.0, (speed - low) / (high - low)))
+
 
 Delay = Callable[[], float]
 """Seconds that a light is red when one arrives; 0 for green."""
 
 
-def plan(edges: Sequence[Edge], first: float, last: float, pace: float, delay: Delay) -> Journey:
+def plan(edges: Sequence[Edge], first: float, last: float, pace: float, delay: Delay, entry: float = 0.0) -> Journey:
     """The drive over `edges` from `first` metres along the first of them to `last` metres along the last.
 
-    pace  share of the limit that is driven, at most 1
+    pace   share of the limit that is driven; above 1 breaks it
+    entry  m/s at the start, for a car that is driving already
     """
     points, limits, stops = _line(edges, first, last, pace, delay)
     along = stations(points).tolist()
-    caps = _caps(points, along, limits, stops)
+    caps = _caps(points, along, limits, stops, entry)
     phases = _timetable(along, limits, caps, stops)
-    return Journey(points, along, phases, [phase.start for phase in phases])
+    return Journey(points, along, [limit / pace for limit in limits], phases, [phase.start for phase in phases])
 
 
 def _line(
@@ -119,11 +137,17 @@ def _line(
     return np.array(points), limits, stops
 
 
-def _caps(points: Points, along: Sequence[float], limits: Sequence[float], stops: dict[int, float]) -> list[float]:
+def _caps(
+    points: Points, along: Sequence[float], limits: Sequence[float], stops: dict[int, float], entry: float
+) -> list[float]:
     """The highest speed at each point from which the car can still slow down for what comes."""
     steps = np.diff(points)
     turns = np.abs(np.angle(steps[1:] / steps[:-1])).tolist()
-    caps = [0.0, *(min(a, b, _bend(turn)) for a, b, turn in zip(limits, limits[1:], turns, strict=False)), 0.0]
+    caps = [
+        min(entry, limits[0]),
+        *(min(a, b, _bend(turn)) for a, b, turn in zip(limits, limits[1:], turns, strict=False)),
+        0.0,
+    ]
     for stop in stops:
         caps[stop] = 0.0
     for i in range(1, len(caps)):

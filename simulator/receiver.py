@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from gateway.report import Position, Status
-from simulator.driver import Reading
+from simulator.duty import Reading
 from simulator.plane import Plane
 
 SIGMA_M, FARTHEST_M = 3.5, 14.0

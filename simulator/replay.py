@@ -23,6 +23,7 @@ from gateway.report import Position, Status
 from simulator.plane import Plane, course
 from simulator.receiver import with_edges
 from simulator.roll import Cab
+from simulator.terminal.car import Car
 from simulator.terminal.link import Link
 from simulator.terminal.outfit import Outfitter
 from simulator.terminal.store import Fix
@@ -145,7 +146,7 @@ async def replay(traces: Sequence[Trace], outfitter: Outfitter, speed: float | N
 
 def _link(outfitter: Outfitter, trace: Trace) -> Link:
     rng = np.random.default_rng(zlib.crc32(trace.cab.key.encode()))
-    return outfitter.link(trace.cab, lambda: trace.positions[-1], rng)
+    return outfitter.link(trace.cab, Car(lambda: trace.positions[-1]), rng)
 
 
 async def _run(traces: Sequence[Trace], links: Sequence[Link], speed: float | None, first: datetime) -> None:

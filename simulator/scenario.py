@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import cycle
@@ -13,7 +14,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from simulator.danger import Dangers
+from simulator.meter import Tariff
 from simulator.roll import PROTOCOLS, Cab
+from simulator.temper import Temper
 
 T = TypeVar("T")
 EDITIONS = (2011, 2013, 2019)
@@ -36,7 +40,7 @@ class Reporting:
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """Of terminals: see `simulator.terminal.framed.Timing`."""
+    """Of terminals: see `simulator.terminal.conversation.Timing`."""
 
     heartbeat_s: float = 60.0
     answer_s: float = 10.0
@@ -44,7 +48,14 @@ class Habits:
     kept: int = 10_000
 
 
-R = TypeVar("R", Reporting, Habits)
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """lost_piece: number, from 1, of the piece of a picture that every camera loses once; 0 for none."""
+
+    lost_piece: int = 0
+
+
+R = TypeVar("R", Reporting, Habits, Lens, Dangers, Tariff, Temper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,10 @@ class Scenario:
     editions: Mapping[int, float]
     report: Reporting
     terminal: Habits
+    orders: Temper
+    tariff: Tariff
+    camera: Lens
+    dangers: Dangers
 
     def cabs(self) -> list[Cab]:
         """The fleet: always the same for one scenario."""
@@ -126,7 +141,8 @@ def parse(data: Mapping[str, Any]) -> Scenario:
     return Scenario(
         data["title"], data["seed"], data["taxis"], data["companies"], data["protocols"],
         {int(key): share for key, share in editions.items()},
-        _table(Reporting, data, "report"), _table(Habits, data, "terminal"),
+        _table(Reporting, data, "report"), _table(Habits, data, "terminal"), _orders(data),
+        _table(Tariff, data, "tariff"), _table(Lens, data, "camera"), _table(Dangers, data, "dangers"),
     )  # fmt: skip
 
 
@@ -136,7 +152,15 @@ def _table(kind: type[R], data: Mapping[str, Any], name: str) -> R:
     for key, value in given.items():
         if not isinstance(value, int | float) or value < 0:
             raise ScenarioError(f"{name}.{key} = {value!r}: a number from 0 on")
-    return kind(**given)
+    money = {key: Decimal(str(value)) for key, value in given.items()}
+    return kind(**(money if kind is Tariff else given))
+
+
+def _orders(data: Mapping[str, Any]) -> Temper:
+    temper = _table(Temper, data, "orders")
+    if (together := round(temper.grabbed + temper.refused, 6)) > 1:
+        raise ScenarioError(f"orders: grabbed and refused are {together:g} together, more than 1")
+    return temper
 
 
 def _known(given: Iterable[str], known: Sequence[str], prefix: str) -> None:

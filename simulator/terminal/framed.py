@@ -1,79 +1,49 @@
-"""What terminals over 0x7E frames share: acknowledgements, re-sending, heartbeat, blind-area upload.
-
-Without sockets and clock: the link feeds bytes and the time, and writes what is to be sent. An
-unanswered message is sent again, unchanged, after T(1), T(2) ... with T(n+1) = T(n) x (n+1); after the
-last time the connection counts as dead (JT/T 808-2019, 4.6 and parameters 0x0002, 0x0003).
-"""
+"""A terminal over 0x7E frames and its fixes: sent as they happen, kept until acknowledged, uploaded when late."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar
 
-from gateway.errors import ProtocolError
-from gateway.framed import GENERAL_ANSWER, OK
-from gateway.report import Position
-from gateway.wire.framing import FrameBuffer
+from gateway.framed import FAILED, OK
+from gateway.report import Position, Status
 from gateway.wire.kinds import U16
+from gateway.wire.layout import Layout
 from gateway.wire.message import Header
+from simulator.danger import Hazard
+from simulator.terminal.cabin import Cabin
+from simulator.terminal.camera import Picture, size_of
+from simulator.terminal.car import Occurrence
+from simulator.terminal.conversation import DONE, Conversation, Handler
 from simulator.terminal.store import Fix, Store, Witness
 
-NEVER = float("inf")
-DONE = {OK, 4}  # 4: alarm handled
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Habits of a terminal: seconds and counts.
-
-    window  live fixes that may be unanswered at a time; more wait in the store
-    kept    fixes in the store
-    """
-
-    heartbeat_s: float = 60.0
-    answer_s: float = 10.0
-    retries: int = 2
-    window: int = 8
-    kept: int = 10_000
-
-
-@dataclass(slots=True)
-class Flight:
-    """A message that waits for its answer. `keys`: the fixes in it."""
-
-    message_id: int
-    frame: bytes
-    keys: Sequence[int]
-    due: float
-    wait: float
-    times: int = 1
+NO_ITEMS: Mapping[str, Any] = MappingProxyType({})
+POSITION, TRACKING = 0x0200, 0x0202
+MONITOR = 1
+VIDEO, MOST_PHOTOS = 0xFFFF, 16
+MOST_OCTETS, LENGTH_OCTETS = 1_000, 2
+"""Of the positions in one message, and of the length before each."""
+Deliver = Callable[[Picture, float], None]
+"""What becomes of a picture that was taken: (picture, now)."""
 
 
 @dataclass
-class FramedTerminal(ABC):
-    """number: digits on the wire; sense: the position right now, for a query."""
+class FramedTerminal(Conversation):
+    """cabin: what is around it in the car; witness: who writes down what becomes of fixes."""
 
-    number: str
-    timing: Timing
-    sense: Callable[[], Position]
+    cabin: Cabin
     witness: Witness
     store: Store = field(init=False)
-    counts: Counter[str] = field(default_factory=Counter)
-    texts: list[str] = field(default_factory=list)
-    closing: str = ""
-    ready: bool = False
-    _serial: int = -1
-    _flights: dict[int, Flight] = field(default_factory=dict)
-    _outbox: list[bytes] = field(default_factory=list)
-    _buffer: FrameBuffer = field(default_factory=FrameBuffer)
-    _quiet_since: float = 0.0
 
     batch_id: ClassVar[int]
     batch_most: ClassVar[int]
+    tracking_id: ClassVar[int] = POSITION
+    """What live fixes go out in while the car is tracked."""
 
     def __post_init__(self) -> None:
         self.store = Store(self.timing.kept)
@@ -81,76 +51,36 @@ class FramedTerminal(ABC):
     # what a protocol adds
 
     @abstractmethod
-    def body(self, position: Position) -> bytes:
-        """The body of 0x0200."""
-
-    @abstractmethod
-    def frame(self, message_id: int, body: bytes, serial: int) -> bytes:
-        """A whole frame from this terminal."""
-
-    @abstractmethod
-    def parse(self, frame: bytes) -> tuple[Header, bytes]:
-        """A frame from the platform. Raises ProtocolError."""
+    def body(self, position: Position, items: Mapping[str, Any] = NO_ITEMS) -> bytes:
+        """The body of 0x0200. items: more of them, as in the tables."""
 
     @abstractmethod
     def batch(self, bodies: Sequence[bytes]) -> bytes:
         """The body of the message that uploads stored positions."""
 
     @abstractmethod
-    def begin(self, now: float) -> None:
-        """What a terminal says first on a connection; it sets `ready` once positions may follow."""
+    def occurred(self, what: Occurrence, now: float) -> None:
+        """Something has happened in the car."""
 
-    @abstractmethod
-    def command(self, header: Header, body: bytes, now: float) -> int | None:
-        """A message that is no answer: the result of the general answer, or None where another was given."""
+    def hazard_items(self, _hazard: Hazard, _position: Position) -> Mapping[str, Any]:
+        """What a camera has seen, as items of a position; none where the protocol has no such."""
+        return NO_ITEMS
 
-    # the connection
+    def dressed(self, position: Position) -> Position:
+        """The position with what the terminal knows of the car."""
+        return self.cabin.dressed(position)
 
-    def connected(self, now: float) -> None:
-        """A fresh connection."""
-        self.closing, self.ready = "", False
-        self._buffer, self._outbox, self._quiet_since = FrameBuffer(), [], now
-        self.begin(now)
-
-    def disconnected(self) -> None:
-        """What was on its way waits again."""
-        self.ready = False
-        for flight in self._flights.values():
-            self.store.come_back(flight.keys)
-        self._flights.clear()
-
-    def data_to_send(self) -> bytes:
-        data, self._outbox = b"".join(self._outbox), []
-        return data
-
-    def deadline(self) -> float:
-        """When `advance` has something to do at the latest."""
-        heartbeat = self._quiet_since + self.timing.heartbeat_s if self.ready else NEVER
-        return min([heartbeat, *(flight.due for flight in self._flights.values())])
-
-    def advance(self, now: float) -> None:
-        """Send again what nobody answered; a heartbeat when nothing else was said for long."""
-        for flight in [f for f in self._flights.values() if f.due <= now]:
-            self._again(flight, now)
-        if self.ready and now >= self._quiet_since + self.timing.heartbeat_s:
-            self.say(0x0002, b"", now)
-
-    def _again(self, flight: Flight, now: float) -> None:
-        if flight.times > self.timing.retries:
-            self.closing = f"0x{flight.message_id:04x} was not answered {flight.times} times"
-            return
-        flight.times += 1
-        flight.wait *= flight.times
-        flight.due = now + flight.wait
-        self._outbox.append(flight.frame)
-        self.counts["sent_again"] += 1
+    @property
+    def heartbeat_s(self) -> float:
+        return float(self.cabin.parameter("heartbeat_interval") or self.timing.heartbeat_s)
 
     # fixes
 
-    def record(self, position: Position, now: float) -> None:
-        """A new fix: kept, and sent at once where that can be."""
-        key = self.keep(Fix(position.time, self.body(position)))
-        if self.ready and self._live_flights() < self.timing.window:
+    def record(self, position: Position, now: float, hazard: Hazard | None = None) -> None:
+        """A new fix: kept, and sent at once where that can be. hazard: what a camera has seen there."""
+        items = self.hazard_items(hazard, position) if hazard else NO_ITEMS
+        key = self.keep(Fix(position.time, self.body(self.dressed(position), items)))
+        if self.ready and self.flying(POSITION, TRACKING) < self.timing.window:
             self._send_live(key, now)
 
     def keep(self, fix: Fix) -> int:
@@ -161,85 +91,99 @@ class FramedTerminal(ABC):
             self.witness.lost(gone)
         return key
 
-    def _live_flights(self) -> int:
-        return sum(flight.message_id == 0x0200 for flight in self._flights.values())
-
-    def _send_live(self, key: int, now: float) -> None:
-        self.witness.sent(self.store[key])
-        self.say(0x0200, self.store[key].body, now, [key])
-
     def started(self, now: float) -> None:
-        """Logged in: the newest fix first, then what was stored."""
+        """Logged in: the newest fix first, then letters, then what was stored."""
         self.ready = True
         newest = self.store.newest()
         if newest is not None and self.store[newest].live:
             self._send_live(newest, now)
+        super().started(now)
         self.upload(now)
+
+    def disconnected(self) -> None:
+        super().disconnected()
+        self.store.come_back()
 
     def upload(self, now: float) -> None:
         """Send stored fixes, oldest first, one message at a time."""
-        if not self.ready or any(flight.message_id == self.batch_id for flight in self._flights.values()):
+        if not self.ready or self.flying(self.batch_id):
             return
-        keys = list(islice(self.store.waiting(), self.batch_most))
-        if keys:
-            for key in keys:
-                self.witness.sent(self.store[key])
-            self.say(self.batch_id, self.batch([self.store[key].body for key in keys]), now, keys)
+        if keys := self._fitting(islice(self.store.waiting(), self.batch_most)):
+            self._send(keys, self.batch_id, self.batch([self.store[key].body for key in keys]), now)
 
-    # messages
+    def _fitting(self, waiting: Iterable[int]) -> list[int]:
+        """As many of them as fit one frame."""
+        keys, octets = [], 0
+        for key in waiting:
+            octets += LENGTH_OCTETS + len(self.store[key].body)
+            if octets > MOST_OCTETS:
+                break
+            keys.append(key)
+        return keys
 
-    def say(self, message_id: int, body: bytes, now: float, keys: Sequence[int] = ()) -> None:
-        """Send a message that must be answered."""
-        serial = self._next_serial()
-        frame = self.frame(message_id, body, serial)
+    def _send_live(self, key: int, now: float) -> None:
+        message_id = POSITION if self.cabin.tracked(now) is None else self.tracking_id
+        self._send([key], message_id, self.store[key].body, now)
+
+    def _send(self, keys: Sequence[int], message_id: int, body: bytes, now: float) -> None:
+        for key in keys:
+            self.witness.sent(self.store[key])
         self.store.leave(keys)
-        self._flights[serial] = Flight(message_id, frame, keys, now + self.timing.answer_s, self.timing.answer_s)
-        self._outbox.append(frame)
-        self._quiet_since = now
+        self.say(message_id, body, now, partial(self._acknowledged, keys))
 
-    def reply(self, message_id: int, body: bytes) -> None:
-        """Send a message that is itself an answer."""
-        self._outbox.append(self.frame(message_id, body, self._next_serial()))
-
-    def _next_serial(self) -> int:
-        self._serial = (self._serial + 1) & 0xFFFF
-        return self._serial
-
-    def receive(self, data: bytes, now: float) -> None:
-        """Bytes from the platform. Never raises for bad ones."""
-        for raw in self._buffer.feed(data):
-            try:
-                header, body = self.parse(raw)
-                self._take(header, body, now)
-            except ProtocolError as error:
-                self.counts[error.cause] += 1
-
-    def _take(self, header: Header, body: bytes, now: float) -> None:
-        if header.message_id == 0x8001:
-            answer = GENERAL_ANSWER.decode(body)
-            self.answered(answer["ack_serial"], answer["ack_id"], answer["result"], now)
-            return
-        result = self.command(header, body, now)
-        if result is not None:
-            fields = {"ack_serial": header.serial, "ack_id": header.message_id, "result": result}
-            self.reply(0x0001, GENERAL_ANSWER.write(fields))
-
-    def answered(self, serial: int, message_id: int, result: int, now: float) -> None:
-        """The platform's answer to a message of ours."""
-        flight = self._flights.get(serial)
-        if flight is None or flight.message_id != message_id:
-            self.counts["stray_answer"] += 1
-            return
-        del self._flights[serial]
+    def _acknowledged(self, keys: Sequence[int], result: int, now: float) -> None:
         tell = self.witness.acknowledged if result in DONE else self.witness.lost
-        for fix in self.store.drop(flight.keys):
+        for fix in self.store.drop(keys):
             tell(fix)
-        self.counts["acknowledged" if result in DONE else "refused"] += len(flight.keys)
+        self.counts["acknowledged" if result in DONE else "refused"] += len(keys)
         self.upload(now)
 
-    def answer_query(self, serial: int) -> None:
-        """0x0201: where the car is now. Nobody acknowledges it."""
-        position = self.sense()
+    def interval_s(self, position: Position, usual_s: float, now: float) -> float:
+        """Seconds until the next fix: while tracked, by a parameter, or as is usual."""
+        tracked = self.cabin.tracked(now)
+        if tracked is not None:
+            return tracked
+        moving = "interval_occupied" if Status.OCCUPIED in position.status else "interval_vacant"
+        names = (moving, "interval_default") if Status.ACC_ON in position.status else ("interval_asleep",)
+        return float(next((set_ for name in names if (set_ := self.cabin.parameter(name))), usual_s))
+
+    # what all of them understand
+
+    def common_handlers(self) -> Mapping[int, Handler]:
+        return {0x8103: self._set_parameters, 0x8201: self._query, 0x8300: self._show, 0x8400: self._call}
+
+    def _set_parameters(self, _header: Header, fields: Mapping[str, Any], _now: float) -> int:
+        result = self.cabin.set_parameters(fields["parameters"])
+        self.changed()
+        return result
+
+    def _query(self, header: Header, _fields: Mapping[str, Any], _now: float) -> None:
+        self.answer_place(0x0201, header.serial)
+
+    def _show(self, _header: Header, fields: Mapping[str, Any], _now: float) -> int:
+        self.cabin.note("text shown in the car", text=fields["text"])
+        return OK
+
+    def _call(self, _header: Header, fields: Mapping[str, Any], _now: float) -> int:
+        return self.cabin.call(fields["phone"], listen=fields["flag"] == MONITOR)
+
+    def answer_place(self, message_id: int, serial: int) -> None:
+        """0x0201, 0x0500: where and how the car is now. Nobody acknowledges it."""
+        position = self.dressed(self.cabin.car.sense())
         fix = Fix(position.time, self.body(position))
         self.witness.sent(fix)
-        self.reply(0x0201, U16.write(serial) + fix.body)
+        self.reply(message_id, U16.write(serial) + fix.body)
+
+    def photograph(self, fields: Mapping[str, Any], layout: Layout, now: float, deliver: Deliver) -> int:
+        """0x8801: one picture after the other, each delivered once it was taken. The result of the answer."""
+        if fields["command"] == VIDEO:
+            return FAILED
+        size = size_of(layout.code_name(fields, "resolution"))
+        for number in range(min(fields["command"], MOST_PHOTOS)):
+            self.later(now + number * fields["interval"], partial(self._expose, fields["channel"], size, deliver))
+        return OK
+
+    def _expose(self, channel: int, size: tuple[int, int], deliver: Deliver, now: float) -> None:
+        picture = self.cabin.camera.shoot(channel, size, self.dressed(self.cabin.car.sense()))
+        self.cabin.note("picture taken", channel=channel, octets=len(picture.content))
+        deliver(picture, now)

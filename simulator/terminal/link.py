@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 import structlog
 
 from gateway.report import Position
+from simulator.danger import Hazard
 from simulator.terminal.backoff import Backoff
-from simulator.terminal.framed import NEVER, FramedTerminal
+from simulator.terminal.car import Occurrence
+from simulator.terminal.conversation import NEVER
+from simulator.terminal.framed import FramedTerminal
 from simulator.terminal.reach import Reach
 from simulator.terminal.store import Store
 
@@ -35,14 +38,25 @@ class Link:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _heard: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def __post_init__(self) -> None:
+        self.terminal.wake = self._wake.set
+
     @property
     def store(self) -> Store:
         return self.terminal.store
 
-    def record(self, position: Position) -> None:
-        """A new fix of the terminal."""
-        self.terminal.record(position, time.monotonic())
+    def record(self, position: Position, hazard: Hazard | None = None) -> None:
+        """A new fix of the terminal. hazard: what a camera has seen there."""
+        self.terminal.record(position, time.monotonic(), hazard)
         self._wake.set()
+
+    def occurred(self, what: Occurrence) -> None:
+        """Something has happened in the car."""
+        self.terminal.occurred(what, time.monotonic())
+
+    def interval_s(self, position: Position, usual_s: float) -> float:
+        """Seconds until the next fix is wanted."""
+        return self.terminal.interval_s(position, usual_s, time.monotonic())
 
     def wake(self) -> None:
         """Fixes were put into the terminal's store: send them."""
@@ -86,7 +100,6 @@ class Link:
             self.terminal.receive(data, time.monotonic())
             if self.terminal.ready and not was_ready:
                 self._logged_in()
-            self._tell_texts()
             self._wake.set()
             self._heard.set()
         raise LinkClosed("the platform closed the connection")
@@ -96,10 +109,11 @@ class Link:
         self.reach.reached(self.key)
         log.debug("logged in", terminal=self.key)
 
-    def _tell_texts(self) -> None:
-        for text in self.terminal.texts:
-            log.info("text shown in the car", terminal=self.key, text=text)
-        self.terminal.texts.clear()
+    def _tell_notices(self) -> None:
+        notices = self.terminal.cabin.notices
+        for notice in notices:
+            log.info(notice.what, terminal=self.key, **notice.fields)
+        notices.clear()
 
     async def _speak(self, writer: asyncio.StreamWriter) -> None:
         if self.terminal.ready:
@@ -107,6 +121,7 @@ class Link:
         while True:
             self._wake.clear()
             self.terminal.advance(time.monotonic())
+            self._tell_notices()
             if data := self.terminal.data_to_send():
                 writer.write(data)
                 async with asyncio.timeout(WRITE_S):

@@ -12,7 +12,9 @@ import orjson
 import structlog
 
 from gateway.report import Position, Status, names
+from simulator.danger import Hazard
 from simulator.terminal.backoff import Backoff
+from simulator.terminal.car import Occurrence
 from simulator.terminal.reach import Reach
 from simulator.terminal.store import Fix, Store, Witness
 
@@ -60,12 +62,18 @@ class MqttTerminal:
     def topic(self) -> str:
         return f"taxihub/{self.number}/fix"
 
-    def record(self, position: Position) -> None:
-        """A new fix: kept, and published as soon as there is a connection."""
+    def record(self, position: Position, _hazard: Hazard | None = None) -> None:
+        """A new fix: kept, and published as soon as there is a connection. It has no cameras."""
         _, gone = self.store.keep(Fix(position.time, body_of(position)))
         if gone is not None:
             self.witness.lost(gone)
         self._wake.set()
+
+    def occurred(self, _what: Occurrence) -> None:
+        """It has neither meter nor keys."""
+
+    def interval_s(self, _position: Position, usual_s: float) -> float:
+        return usual_s
 
     async def run(self) -> None:
         """Connect and publish until cancelled."""

@@ -72,9 +72,9 @@ class Store:
         """They are on their way now."""
         self._on_way.update(keys)
 
-    def come_back(self, keys: Iterable[int]) -> None:
-        """Nobody acknowledged them: they wait again."""
-        self._on_way.difference_update(keys)
+    def come_back(self) -> None:
+        """Nobody acknowledged what was on its way: it waits again."""
+        self._on_way.clear()
 
     def drop(self, keys: Iterable[int]) -> list[Fix]:
         """Done with; returns those that were still here."""

@@ -1,19 +1,18 @@
 """Drivers: on the roads, in a lawful order of duties, the same however often one looks."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.wire.clocks import CHINA
-from simulator.city.generate import PLACES_FILE
 from simulator.demand import WEIGHTS, Demand
-from simulator.driver import Driver, Duty
-from simulator.gazetteer import KINDS, parse
+from simulator.driver import PATIENCE, Driver
+from simulator.duty import Call, Duty
+from simulator.gazetteer import KINDS
 from simulator.roads.route import Roads
+from tests.simulator import fast
 
 MORNING = datetime(2026, 3, 4, 9, 0, tzinfo=CHINA)
 FOLLOWS = {
@@ -28,16 +27,8 @@ FOLLOWS = {
 few = settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 
 
-@pytest.fixture(scope="module")
-def demand(city: Path, roads: Roads) -> Demand:
-    places = parse((city / PLACES_FILE).read_text("utf-8"))
-    return Demand(places, np.array([roads.plane.point(p.lat, p.lon) for p in places]))
-
-
 def driver(roads: Roads, demand: Demand, seed: int, start: datetime = MORNING) -> Driver:
-    rng = np.random.default_rng(seed)
-    home = roads.nearest(complex(demand.points[int(rng.integers(len(demand.points)))]))
-    return Driver(roads, demand, home, start, rng)
+    return fast.driver(roads, demand, seed, start)
 
 
 @few
@@ -86,7 +77,7 @@ def test_a_day_runs_through_all_duties_in_a_lawful_order(roads: Roads, demand: D
             assert car.leg.duty in FOLLOWS[duty]
             assert car.leg.start == now
             seen.add(duty)
-    assert seen == set(Duty)
+    assert seen == set(Duty) - {Duty.CALLED}
 
 
 def test_shifts_change_around_seven_and_five(roads: Roads, demand: Demand):
@@ -143,3 +134,80 @@ def test_the_same_seed_drives_the_same_day(roads: Roads, demand: Demand):
     later = datetime(2026, 3, 4, 5, 0, tzinfo=UTC)
     assert driver(roads, demand, 11).read(later) == driver(roads, demand, 11).read(later)
     assert driver(roads, demand, 11).read(later) != driver(roads, demand, 12).read(later)
+
+
+# calls
+
+
+def free(roads: Roads, demand: Demand, seed: int) -> tuple[Driver, datetime]:
+    """A driver who cruises, and a moment at which he does."""
+    car, now = driver(roads, demand, seed), MORNING
+    while car.leg.duty is not Duty.CRUISING or car.leg.journey is None:
+        now = car.leg.end
+        car.advance(now)
+    return car, car.leg.start + (car.leg.end - car.leg.start) / 2
+
+
+@few
+@given(seed=st.integers(0, 10**6), goal=st.booleans())
+def test_a_called_car_drives_to_the_passenger_and_to_where_he_wants_to_go(
+    roads: Roads, demand: Demand, seed: int, goal: bool
+):
+    car, now = free(roads, demand, seed)
+    before = car.read(now)
+    pick_up, to = roads.plane.point(31.3940, 120.9502), roads.plane.point(31.3800, 120.9800)
+    car.take_turns()
+    assert car.fetch(Call(pick_up, to if goal else None), now)
+    after = car.read(now)
+    assert abs(after.odometer - before.odometer) < 1.0
+    assert abs(roads.plane.point(after.lat, after.lon) - roads.plane.point(before.lat, before.lon)) < 15.0
+    while car.leg.duty is not Duty.ALIGHTING:
+        car.advance(car.leg.end)
+    turns = {turn.reading.duty: turn for turn in car.take_turns()}
+    assert list(turns) == [Duty.CALLED, Duty.BOARDING, Duty.OCCUPIED, Duty.ALIGHTING]
+    aboard, out = (turns[duty].reading for duty in (Duty.OCCUPIED, Duty.ALIGHTING))
+    assert abs(roads.plane.point(aboard.lat, aboard.lon) - pick_up) < 150
+    assert (abs(roads.plane.point(out.lat, out.lon) - to) < 150) or not goal
+
+
+@few
+@given(seed=st.integers(0, 10**6), share=st.floats(0, 0.99))
+def test_a_car_that_is_let_go_looks_for_others_from_where_it_is(roads: Roads, demand: Demand, seed: int, share: float):
+    car, now = free(roads, demand, seed)
+    car.fetch(Call(roads.plane.point(31.3940, 120.9502)), now)
+    now += (car.leg.end - now) * share
+    before = car.read(now)
+    assert car.let_go(now)
+    after = car.read(now)
+    assert car.leg.duty is Duty.CRUISING
+    assert abs(roads.plane.point(after.lat, after.lon) - roads.plane.point(before.lat, before.lon)) < 15.0
+    assert not car.let_go(now)
+
+
+def test_who_has_a_passenger_is_not_called_away(roads: Roads, demand: Demand):
+    car = driver(roads, demand, 1)
+    while car.leg.duty is not Duty.OCCUPIED:
+        car.advance(car.leg.end)
+    leg = car.leg
+    assert not car.fetch(Call(0j), leg.start)
+    assert not car.let_go(leg.start)
+    assert car.leg is leg
+
+
+def test_who_waits_to_be_called_stops_for_nobody(roads: Roads, demand: Demand):
+    car = driver(roads, demand, 3)
+    car.engaged = True
+    for _ in range(60):
+        assert car.leg.duty not in (Duty.BOARDING, Duty.OCCUPIED, Duty.ALIGHTING)
+        car.advance(car.leg.end)
+
+
+def test_a_passenger_who_wants_the_car_later_is_waited_for_but_not_for_ever(roads: Roads, demand: Demand):
+    for later, waits in ((timedelta(minutes=25), True), (timedelta(hours=6), False)):
+        car, now = free(roads, demand, 4)
+        car.fetch(Call(roads.plane.point(31.3940, 120.9502), None, now + later), now)
+        arrived = car.leg.end
+        assert arrived < now + timedelta(minutes=25)
+        car.advance(arrived)
+        assert car.leg.duty is Duty.BOARDING
+        assert car.leg.end == (now + later if waits else arrived + PATIENCE)

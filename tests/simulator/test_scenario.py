@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.report import Status
 from simulator import replay, scenario
+from simulator.meter import Tariff
 from simulator.replay import TraceError
 from simulator.scenario import ScenarioError
 
@@ -50,11 +52,21 @@ def test_shares_are_dealt_out_to_the_last_taxi(taxis: int, shares: dict[str, flo
         ({"report": {"often": 1}}, r"unknown report\.often"),
         ({"report": {"vacant_s": "soon"}}, r"report\.vacant_s = 'soon'"),
         ({"terminal": {"retries": -1}}, r"terminal\.retries = -1"),
+        ({"tariff": {"per_km_yuan": "much"}}, r"tariff\.per_km_yuan = 'much'"),
+        ({"orders": {"grabed": 1}}, r"unknown orders\.grabed"),
+        ({"camera": {"lost_piece": -3}}, r"camera\.lost_piece = -3"),
+        ({"orders": {"grabbed": 0.9, "refused": 0.2}}, r"orders: grabbed and refused are 1\.1 together"),
     ],
 )
 def test_a_wrong_scenario_is_refused_with_the_key(change: dict, complaint: str):
     with pytest.raises(ScenarioError, match=complaint):
         scenario.parse(BASIC | change)
+
+
+def test_money_of_a_tariff_is_exact():
+    tariff = scenario.parse(BASIC | {"tariff": {"per_km_yuan": 2.3, "flag_fall_yuan": 11}}).tariff
+    assert (tariff.per_km_yuan, tariff.flag_fall_yuan) == (Decimal("2.3"), 11)
+    assert scenario.load("kunshan").tariff == Tariff()
 
 
 def test_a_file_that_lacks_something_says_what(tmp_path: Path):

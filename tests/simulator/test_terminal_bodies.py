@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.report import Alarm, Position, Status
-from simulator.driver import Duty, Reading
+from simulator.duty import Duty, Reading
 from simulator.plane import Plane
 from simulator.receiver import FARTHEST_M, Receiver, with_edges
 from simulator.roll import Cab

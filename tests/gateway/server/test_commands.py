@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,53 +16,17 @@ import pytest
 from gateway import command
 from gateway.bus import COMMAND_SUBJECT
 from tests import stack
+from tests.centre import Centre, centre
 from tests.terminals import ISU, NUMBER, Terminal808, Terminal905
 
 CAR, TAXI = f"jt808/{NUMBER.lstrip('0')}", f"jt905/{ISU}"
 
 
-@dataclass
-class Gateway:
-    var: Path
-    bus: stack.Bus
-    process: stack.GatewayProcess
-    database: str
-
-    def say(self, wanted: command.Command, **more: Any) -> dict[str, Any]:
-        """What the gateway answers to a command on the bus."""
-
-        async def ask() -> dict[str, Any]:
-            client = await nats.connect(self.bus.url)
-            data = {"command": command.to_plain(wanted), "actor": "test", **more}
-            answer = await client.request(COMMAND_SUBJECT, json.dumps(data).encode(), timeout=10)
-            await client.close()
-            order: dict[str, Any] = json.loads(answer.data)
-            return order
-
-        return asyncio.run(ask())
-
-    def steps(self, key: str, last: str) -> list[tuple[str, str]]:
-        """(state, result) of a command's steps as the history has them, once the last one is there."""
-        with psycopg.connect(self.database, autocommit=True) as db:
-
-            def found() -> list[tuple[str, str]] | None:
-                rows = db.execute(
-                    "SELECT state, result FROM command_step WHERE command_id = %s ORDER BY at", (key,)
-                ).fetchall()
-                return rows if rows and rows[-1][0] == last else None
-
-            return stack.eventually(found, f"command {key} becomes {last}")
+CARS = (f"{NUMBER},jt808,苏ET1001,taxi,", f"{ISU},jt905,苏ET1002,taxi,")
 
 
-@contextmanager
-def served(var: Path, database: str, **settings: str) -> Iterator[Gateway]:
-    stack.enrol(var, [f"{NUMBER},jt808,苏ET1001,taxi,", f"{ISU},jt905,苏ET1002,taxi,"])
-    with (
-        stack.bus(var) as bus,
-        stack.writer(var, database, poll_s="0.02"),
-        stack.gateway(var, bus_url=bus.url, answer_s="1", **settings) as process,
-    ):
-        yield Gateway(var, bus, process, database)
+def served(var: Path, database: str, **settings: str) -> AbstractContextManager[Centre]:
+    return centre(var, database, CARS, **settings)
 
 
 def test_a_command_is_sent_acknowledged_and_remembered(tmp_path: Path, database: str):
@@ -142,7 +105,7 @@ def test_a_command_expires(tmp_path: Path, database: str):
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory, module_database: str) -> Iterator[Gateway]:
+def asked(tmp_path_factory: pytest.TempPathFactory, module_database: str) -> Iterator[Centre]:
     with served(tmp_path_factory.mktemp("asked"), module_database) as gateway:
         yield gateway
 
@@ -161,7 +124,7 @@ def wish(**more: str) -> bytes:
      (wish(expires_s="1e300"), "expires_s"), (wish(expires_s="-1"), "expires_s"), (wish(expires_s="true"), "expires_s"),
      (wish(id="7"), "id"), (wish(id='""'), "id"), (wish(actor="{}"), "actor")],
 )  # fmt: skip
-def test_a_command_that_is_none_is_refused_with_what_is_wrong(asked: Gateway, payload: bytes, cause: str):
+def test_a_command_that_is_none_is_refused_with_what_is_wrong(asked: Centre, payload: bytes, cause: str):
     async def ask(url: str) -> dict[str, Any]:
         client = await nats.connect(url)
         answer = await client.request(COMMAND_SUBJECT, payload, timeout=10)

@@ -82,11 +82,20 @@ class Gateway:
         await asyncio.gather(self._committing, return_exceptions=True)
         self._spool.close()
 
+    def told(self, name: str) -> list[Row]:
+        """Messages of a name in the spool, as {"terminal", "message", "frame", "reports"}."""
+        reader = SpoolReader(self.directory, "test")
+        entries = [entry for entry in reader.read(0, 1 << 30) if entry.kind == "message"]
+        reader.close()
+        return [one for entry in entries for one in json.loads(entry.columns) if one["message"] == name]
+
     def stored(self, key: str = "") -> list[Row]:
         """Fixes in the spool, in the order of their commit."""
         reader = SpoolReader(self.directory, "test")
         rows = []
         for entry in reader.read(0, 1 << 30):
+            if entry.kind != "fix":
+                continue
             batch = FixBatch.from_bytes(entry.columns)
             for row in batch.rows:
                 fields = {name: row[name].item() for name in row.dtype.names}

@@ -16,7 +16,8 @@ from gateway.report import Position, Status, terminal_key
 from gateway.server.batch import Judge, decode
 from gateway.server.plausible import Region
 from simulator.roll import Cab
-from simulator.terminal.framed import Timing
+from simulator.terminal.car import Car
+from simulator.terminal.conversation import Timing
 from simulator.terminal.ledger import Ledger
 from simulator.terminal.mqtt import MqttTerminal
 from simulator.terminal.outfit import Outfitter
@@ -70,7 +71,7 @@ async def device(tmp_path: Path, port: int) -> AsyncIterator[MqttTerminal]:
     outfitter = Outfitter(
         {"mqtt": Reach("mqtt", "127.0.0.1", port)}, Timing(answer_s=2.0), None, Ledger(tmp_path / "ledger.jsonl")
     )
-    terminal = outfitter.fit(CAB, lambda: fix(0), np.random.default_rng(1))
+    terminal = outfitter.fit(CAB, Car(lambda: fix(0)), np.random.default_rng(1))
     assert isinstance(terminal, MqttTerminal)
     task = asyncio.create_task(terminal.run())
     yield terminal

@@ -13,11 +13,13 @@ import pytest
 from gateway.command import QueryPosition, SendText
 from gateway.report import Flag, Position, Status
 from simulator.roll import Cab
-from simulator.terminal.framed import Timing
+from simulator.terminal.cabin import Cabin
+from simulator.terminal.car import Car
+from simulator.terminal.conversation import Timing
 from simulator.terminal.jt808 import Jt808Terminal
 from simulator.terminal.ledger import Ledger
 from simulator.terminal.link import Link
-from simulator.terminal.memory import Memory
+from simulator.terminal.memory import Memory, Remembered
 from simulator.terminal.outfit import Outfitter, reader
 from simulator.terminal.reach import Reach
 
@@ -53,7 +55,7 @@ class Bench:
     def link(self, cab: Cab, port: int, timing: Timing = QUICK) -> Link:
         reach = Reach(cab.protocol, "127.0.0.1", port)
         outfitter = Outfitter({cab.protocol: reach}, timing, self.memory, self.ledger)
-        link = outfitter.link(cab, lambda: fix(cab, 999), np.random.default_rng(1))
+        link = outfitter.link(cab, Car(lambda: fix(cab, 999)), np.random.default_rng(1))
         self.outfitters.append((outfitter, cab, link))
         return link
 
@@ -208,7 +210,7 @@ async def test_unsent_fixes_are_kept_over_a_restart(gateway, bench: Bench, until
 async def test_a_refused_code_is_replaced_by_a_fresh_one(gateway, bench: Bench, until):
     cab = CABS[2]
     gateway.enrol(cab)
-    bench.memory.save(cab.key, "no such code", [])
+    bench.memory.save(cab.key, Remembered("no such code"))
     async with running(bench.link(cab, gateway.ports["jt808"])) as link:
         await until(lambda: link.terminal.ready)
     assert gateway.hub.counts["jt808.wrong_code"] == 1
@@ -287,7 +289,7 @@ async def test_a_heartbeat_is_sent_when_nothing_else_is(gateway, bench: Bench, u
 
 
 def test_serial_numbers_wrap():
-    terminal = Jt808Terminal("320583000001", Timing(), lambda: fix(CABS[0], 0), Ledgerless())
+    terminal = Jt808Terminal("320583000001", Timing(), Cabin(Car(lambda: fix(CABS[0], 0))), Ledgerless())
     for _ in range(65_536):
         terminal.reply(0x0002, b"")
     terminal.data_to_send()
@@ -308,7 +310,7 @@ def frames(data: bytes) -> list[bytes]:
 @each
 def test_the_gateway_reads_what_the_terminal_wrote(cab: Cab):
     outfitter = Outfitter({cab.protocol: Reach(cab.protocol, "127.0.0.1", 1)}, Timing())
-    terminal = outfitter.link(cab, lambda: fix(cab, 0), np.random.default_rng(1)).terminal
+    terminal = outfitter.link(cab, Car(lambda: fix(cab, 0)), np.random.default_rng(1)).terminal
     sent = fix(cab, 7, Status.POSITIONED | Status.OCCUPIED | Status.OUT_OF_SERVICE)
     read = reader(cab)(terminal.body(sent))
     assert (read.terminal, read.time) == (sent.terminal, sent.time)

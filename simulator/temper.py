@@ -1,0 +1,54 @@
+"""How drivers take orders: grab them, refuse them or let them pass, and now and then cancel one that they had won."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+
+ACCIDENT, JAM, OTHER = range(3)
+"""Reasons of a cancellation (JT/T 905.2-2014, table 52)."""
+RATED = (0.75, 0.2, 0.03, 0.015, 0.005)
+"""Shares of passengers who say nothing, satisfied, average, unsatisfied, complaint."""
+
+
+class Answer(enum.Enum):
+    GRAB = "grab"
+    REFUSE = "refuse"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class Temper:
+    """Shares of the orders that are shown: grabbed, refused; the others are left unanswered.
+
+    cancelled    share of those won that the driver cancels on his way
+    patience_s   within which he does
+    quickest_s   and slowest_s: between these he presses a key
+    """
+
+    grabbed: float = 0.7
+    refused: float = 0.15
+    cancelled: float = 0.04
+    patience_s: float = 180.0
+    quickest_s: float = 2.0
+    slowest_s: float = 12.0
+
+    def decide(self, rng: np.random.Generator) -> tuple[Answer, float]:
+        """What a driver does about an order, and after how many seconds."""
+        drawn, after_s = rng.random(), float(rng.uniform(self.quickest_s, max(self.quickest_s, self.slowest_s)))
+        if drawn < self.grabbed:
+            return Answer.GRAB, after_s
+        return Answer.REFUSE if drawn < self.grabbed + self.refused else Answer.IGNORE, after_s
+
+    def change_of_mind(self, rng: np.random.Generator) -> tuple[int, float] | None:
+        """Reason and seconds after which an order that was won is cancelled; None for most."""
+        if rng.random() >= self.cancelled:
+            return None
+        return int(rng.choice((ACCIDENT, JAM, OTHER), p=(0.1, 0.5, 0.4))), float(rng.uniform(0, self.patience_s))
+
+
+def rating(rng: np.random.Generator) -> int:
+    """What a passenger says when he has paid; 0 is nothing (table 56)."""
+    return int(rng.choice(len(RATED), p=RATED))
