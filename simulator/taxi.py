@@ -97,7 +97,12 @@ class Taxi:
     # what happens
 
     def switch_on(self) -> None:
-        """Power comes, in the middle of the day: somebody drives, and somebody else may be aboard."""
+        """Power comes, in the middle of the day: somebody drives, and somebody else may be aboard.
+
+        What happened before is nothing that the terminal could know of.
+        """
+        self.driver.advance(self.clock())
+        self.driver.take_turns()
         position = self.sense()
         if self.driver.leg.duty is not Duty.HANDOVER:
             self._sign_in(position)

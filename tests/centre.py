@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,14 +30,19 @@ class Centre:
     def say(self, wanted: command.Command, **more: Any) -> dict[str, Any]:
         """What the gateway answers to a command on the bus."""
         data = {"command": command.to_plain(wanted), "actor": "test", **more}
-        return asyncio.run(self._ask(json.dumps(data).encode()))
+        return self._asked(json.dumps(data).encode())
 
     def hears(self) -> bool:
         """Whether the gateway takes commands, which it does some time after it takes connections."""
         try:
-            return bool(asyncio.run(self._ask(b"")))
+            return bool(self._asked(b""))
         except NoRespondersError:
             return False
+
+    def _asked(self, payload: bytes) -> dict[str, Any]:
+        """In a thread of its own, since the test's may have a loop already."""
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(lambda: asyncio.run(self._ask(payload))).result()
 
     async def _ask(self, payload: bytes) -> dict[str, Any]:
         client = await nats.connect(self.bus.url)

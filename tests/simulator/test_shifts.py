@@ -13,6 +13,7 @@ from gateway.protocols.jt905.messages import body_layout
 from gateway.report import Position, Status
 from simulator.crew import crew
 from simulator.demand import Demand
+from simulator.duty import Duty
 from simulator.meter import Tariff
 from simulator.roads.route import Roads
 from simulator.roll import Cab
@@ -107,6 +108,19 @@ def test_every_trip_follows_from_its_record(day: list[Paper]):
         assert trip["drop_off"]["status"] & 1 << 6
         assert not trip["drop_off"]["status"] & 1 << 9
         assert (trip["evaluation"] == 0) == (trip["rating"] == 0)
+
+
+@pytest.mark.parametrize("duty", [Duty.OCCUPIED, Duty.ALIGHTING, Duty.BOARDING, Duty.HANDOVER])
+def test_what_happened_before_power_came_is_not_told(roads: Roads, demand: Demand, duty: Duty):
+    who = driver(roads, demand, 2, TEN)
+    while who.leg.duty is not duty:
+        who.advance(who.leg.end)
+    taxi = fast_taxi(CAB, who, TEN, outfitter())
+    taxi.taxi.clock = lambda: after
+    after = who.leg.end + timedelta(seconds=1)
+    taxi.taxi.switch_on()
+    assert [number for number, _ in papers(taxi.isu)] == [SIGN_IN]
+    assert taxi.isu.meter.running == (who.leg.duty in (Duty.OCCUPIED, Duty.ALIGHTING))
 
 
 # across restarts
