@@ -87,7 +87,7 @@ def main() -> NoReturn:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     atheris = guide() if args.corpus else None
     targets, watching = loaded(atheris)
-    target = targets.targets()[args.target]
+    target = targets.target(args.target)
     watch = watching.Watch(target.execute, args.executions, args.seconds, memory=atheris is None)
 
     def ended(fault: str | None) -> NoReturn:
@@ -107,10 +107,11 @@ def main() -> NoReturn:
         except watching.Fault as fault:
             ended(str(fault))
 
-    if atheris is None:
-        plain(target, execute, args.seed)
-    else:
-        guided(atheris, target, execute, args.seed, args.corpus)
+    with watch.bounded():
+        if atheris is None:
+            plain(target, execute, args.seed)
+        else:
+            guided(atheris, target, execute, args.seed, args.corpus)
     raise RuntimeError("the fuzzer ended before all executions were made")
 
 

@@ -8,7 +8,7 @@ from gateway.errors import GatewayError
 from gateway.explain import Capture
 from gateway.protocols.jt808.explain import Jt808Decoder
 from gateway.protocols.jt808.header import build_parts
-from tests.fuzz.targets import READERS
+from tests.fuzz.readers import READERS
 from tests.terminals import NUMBER
 
 FOUND = [

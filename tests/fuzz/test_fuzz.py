@@ -17,8 +17,9 @@ from gateway.protocols.jt905.session import Jt905Session
 from gateway.session import Limits, SessionFactory
 from gateway.wire.framing import FrameBuffer, unwrap
 from tests.fuzz.__main__ import SHARES, jobs
+from tests.fuzz.readers import HELLO, LOGIN, READERS, Book
 from tests.fuzz.run import guide, plain
-from tests.fuzz.targets import HELLO, LOGIN, READERS, Book, Target, targets
+from tests.fuzz.targets import MAKERS, target
 from tests.fuzz.watch import MOST_BLOCKS, SLOW_S, Fault, Finished, Watch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +56,7 @@ def test_the_time_is_bounded_too_and_the_table_says_how_far_it_came(tmp_path: Pa
 
 
 def test_every_execution_belongs_to_a_job():
-    assert set(SHARES) == set(READERS)
+    assert set(SHARES) == set(READERS) == set(MAKERS)
     assert sum(SHARES.values()) == 100
     for executions in (1, 7, 12_345):
         assert sum(job.executions for job in jobs(list(SHARES), executions, 1)) == executions
@@ -101,6 +102,17 @@ def test_an_input_that_is_slow_each_time_is_a_fault_and_one_that_was_slow_once_i
         watched(burns)
 
 
+def test_an_input_that_never_ends_is_a_fault():
+    def hangs(data: bytes) -> None:
+        while data[3] == 5:
+            pass
+
+    watch = Watch(hangs, 10, 3600)
+    with watch.bounded(0.2), pytest.raises(Fault, match=r"(?s)no end.*4 bytes: 00000005"):
+        for n in range(10):
+            watch(n.to_bytes(4, "big"))
+
+
 def test_memory_that_stays_is_a_fault():
     kept: list[object] = []
     with pytest.raises(Fault, match="memory grew by"):
@@ -108,12 +120,7 @@ def test_memory_that_stays_is_a_fault():
     watched(lambda data: kept.append([data]), MOST_BLOCKS, memory=False)
 
 
-@pytest.fixture(scope="module")
-def made() -> dict[str, Target]:
-    return targets()
-
-
-def test_a_planted_defect_is_found(made: dict[str, Target]):
+def test_a_planted_defect_is_found():
     """One that only a sound position with an item of an odd length meets."""
 
     def reads(data: bytes) -> None:
@@ -123,19 +130,17 @@ def test_a_planted_defect_is_found(made: dict[str, Target]):
             assert b"\x01\x05" not in held.raw or held.raw[1:3] != b"\x02\x00"
 
     with pytest.raises(Fault, match="AssertionError"):
-        plain(made["jt808"], Watch(reads, 200_000, 3600), 1)
+        plain(target("jt808"), Watch(reads, 200_000, 3600), 1)
 
 
 @pytest.mark.parametrize(
     ("name", "session", "first", "kinds"), [("jt808", Jt808Session, LOGIN, 20), ("jt905", Jt905Session, HELLO, 25)]
 )
-def test_most_frames_are_sound_and_of_every_kind(
-    made: dict[str, Target], name: str, session: SessionFactory, first: bytes, kinds: int
-):
-    target, rng, held, sound, all_ = made[name], Random(1), Counter[str](), 0, 0
+def test_most_frames_are_sound_and_of_every_kind(name: str, session: SessionFactory, first: bytes, kinds: int):
+    fuzzed, rng, held, sound, all_ = target(name), Random(1), Counter[str](), 0, 0
     data = b""
     for _ in range(3000):
-        data = target.mutate(data if rng.random() < 0.5 else rng.choice(target.corpus), rng)
+        data = fuzzed.mutate(data if rng.random() < 0.5 else rng.choice(fuzzed.corpus), rng)
         for frame in FrameBuffer().feed(data):
             all_ += 1
             try:
@@ -151,7 +156,9 @@ def test_most_frames_are_sound_and_of_every_kind(
     assert held.total() > 1500
 
 
-def test_the_same_seed_gives_the_same_inputs(made: dict[str, Target]):
+def test_the_same_seed_gives_the_same_inputs():
+    fuzzed = target("jsonl")
+
     def inputs(seed: int) -> list[bytes]:
         found: list[bytes] = []
 
@@ -161,7 +168,7 @@ def test_the_same_seed_gives_the_same_inputs(made: dict[str, Target]):
                 raise Finished
 
         with pytest.raises(Finished):
-            plain(made["jsonl"], watch, seed)
+            plain(fuzzed, watch, seed)
         return found
 
     assert inputs(1) == inputs(1) != inputs(2)

@@ -8,10 +8,12 @@ the end; not under Atheris, whose instrumentation itself keeps a few objects of 
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from gateway.errors import GatewayError
 
 SLOW_S = 0.050
 AGAIN = 3
+HANG_S = 10.0
+"""CPU between two looks at whether executions go on."""
 WARM_UP = 5
 """The part of the executions, one in so many, after which memory is measured first."""
 MOST_BLOCKS, MOST_BYTES = 20_000, 64 << 20
@@ -58,15 +62,31 @@ class Watch:
         self, execute: Callable[[bytes], None], executions: int, seconds: float, *, memory: bool = True
     ) -> None:
         self._execute = execute
-        self._bounded = memory
+        self._judges_memory = memory
         self._wanted = executions
         self._warm = -(-executions // WARM_UP)
         self._began = time.monotonic()
         self._end = self._began + seconds
         self._before = Memory.now()
+        self._seen = -1
         self.executions = 0
         self.slowest_s = 0.0
         self.slowest = b""
+
+    @contextmanager
+    def bounded(self, hang_s: float = HANG_S) -> Iterator[None]:
+        """Within it, an input that never ends is a fault as well."""
+        signal.signal(signal.SIGVTALRM, self._look)
+        signal.setitimer(signal.ITIMER_VIRTUAL, hang_s, hang_s)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+    def _look(self, *_: object) -> None:
+        if self.executions == self._seen:
+            raise TimeoutError("no end to be seen")
+        self._seen = self.executions
 
     def __call__(self, data: bytes) -> None:
         spent = self._measured(data)
@@ -95,7 +115,7 @@ class Watch:
 
     def _check_memory(self, data: bytes) -> None:
         more = self.growth
-        if self._bounded and (more.blocks > MOST_BLOCKS or more.octets > MOST_BYTES):
+        if self._judges_memory and (more.blocks > MOST_BLOCKS or more.octets > MOST_BYTES):
             raise Fault(f"memory grew by {more.blocks} blocks and {more.octets >> 20} MiB; the last", data)
 
     @property

@@ -78,8 +78,8 @@ class Gateway:
             server.close()
         for line in self._lines:
             line.abort()
-        self._committing.cancel()
-        await asyncio.gather(self._committing, return_exceptions=True)
+        self.hub.committer.finish()  # its thread may be writing: the spool must not be closed under it
+        await self._committing
         self._spool.close()
 
     def told(self, name: str) -> list[Row]:
