@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -28,6 +29,9 @@ from gateway.server.topics import Broker, Topics
 from gateway.session import Limits
 from gateway.settings import Settings
 from gateway.spool import Spool
+
+GARBAGE_EVERY = 50_000
+"""Allocations between two looks for cyclic garbage."""
 
 
 def compose(settings: Settings) -> Gateway:
@@ -62,6 +66,8 @@ def compose(settings: Settings) -> Gateway:
 
 def serve(settings: Settings) -> int:
     gateway = compose(settings)
+    gc.freeze()
+    gc.set_threshold(GARBAGE_EVERY, 20, 50)  # the default walks all sessions of a city many times a second
 
     async def main() -> None:
         stop = asyncio.Event()

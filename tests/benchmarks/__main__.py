@@ -6,11 +6,14 @@ import os
 import sys
 from pathlib import Path
 
-from tests.benchmarks import decode, upload
+from tests.benchmarks import crowd, decode, upload
 from tests.benchmarks.table import Benchmark, line, machine, write
 
 BENCHMARKS = (
     Benchmark("decode: positions in batch", "frames/s of CPU", "one at a time", 10, decode.rounds),
+    Benchmark(
+        "crowd: 10,000 connections, a frame a send", "frames/s of CPU", "a server that only counts", 0.45, crowd.rounds
+    ),
     Benchmark("upload: socket to committed", "rows/s", "raw COPY of the same rows", 0.60, upload.rounds),
 )
 

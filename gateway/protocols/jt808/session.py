@@ -144,8 +144,11 @@ class Jt808Session(FramedSession):
 
     def _safety(self, header: Header, bodies: list[bytes]) -> list[Report]:
         """Safety alarms that stand among the items of positions."""
+        telling = [body for body in bodies if has_safety(body)]
+        if not telling:
+            return []
         position = replace(header, message_id=0x0200)
-        said = (self._reports(position, self._fields(position, body), body) for body in bodies if has_safety(body))
+        said = (self._reports(position, self._fields(position, body), body) for body in telling)
         return [report for some in said for report in some if isinstance(report, SafetyEvent)]
 
     def _table(self, header: Header) -> Translator:
