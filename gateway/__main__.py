@@ -15,6 +15,7 @@ import uvloop
 from gateway import decode, document
 from gateway.bus import Bus, MemoryBus, NatsBus
 from gateway.catalog import PROTOCOLS, TCP
+from gateway.content import Files
 from gateway.errors import GatewayError
 from gateway.media import MediaStore
 from gateway.outbox import Outbox
@@ -51,7 +52,8 @@ def compose(settings: Settings) -> Gateway:
         {"jt905": networks(settings.jt905_sources)},
         settings.connections,
     )
-    media = MediaStore(settings.var / "media", most_octets=settings.medium_bytes)
+    files = Files(settings.var / "media")
+    media = MediaStore(files, most_octets=settings.medium_bytes)
     committer = Committer(
         spool, media, Judge(Region.parse(settings.region), int(settings.clock_ahead_s * 1e6)), publisher(bus), hub.read,
         settings.pending_bytes, settings.linger_s,
