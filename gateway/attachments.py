@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS alarm (
     latest   INTEGER NOT NULL,          -- microseconds since the epoch
     PRIMARY KEY (terminal, number)
 ) STRICT;
+CREATE INDEX IF NOT EXISTS alarm_by_age ON alarm (latest);
 CREATE TABLE IF NOT EXISTS file (
     id       INTEGER PRIMARY KEY AUTOINCREMENT,
     terminal TEXT    NOT NULL,

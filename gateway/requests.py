@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS request (
     PRIMARY KEY (terminal, number)
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS once ON request (terminal, label) WHERE own;
+CREATE INDEX IF NOT EXISTS by_age ON request (wanted);
 CREATE INDEX IF NOT EXISTS not_ordered ON request (wanted) WHERE NOT ordered;
 """
 

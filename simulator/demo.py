@@ -24,7 +24,7 @@ from urllib.request import urlopen
 
 START_S = 120.0
 STOP_S = 20.0
-DEFAULT_PORTS = {"jt808": 6808, "jt905": 6905, "mqtt": 1883, "nats": 4222, "http": 8080}
+DEFAULT_PORTS = {"jt808": 6808, "jt905": 6905, "jsatl": 6909, "mqtt": 1883, "nats": 4222, "http": 8080}
 LOGINS = (("admin", "administrator"), ("dispatcher", "dispatcher"), ("officer", "safety_officer"))
 PR_SET_PDEATHSIG = 1
 
@@ -126,7 +126,7 @@ class Demo:
         settings = {
             "VAR": self.var, "BUS_URL": f"nats://127.0.0.1:{self.ports['nats']}", "REGION": self.region,
             "MQTT_URL": f"mqtt://127.0.0.1:{self.ports['mqtt']}", "JT808_PORT": self.ports["jt808"],
-            "JT905_PORT": self.ports["jt905"], "DASHBOARD_PORT": self.ports["http"],
+            "JT905_PORT": self.ports["jt905"], "JSATL_PORT": self.ports["jsatl"], "DASHBOARD_PORT": self.ports["http"],
         }  # fmt: skip
         return {f"TAXIHUB_{key}": str(value) for key, value in settings.items()}
 

@@ -21,7 +21,7 @@ from gateway import command
 from gateway.bus import COMMAND_STATE_SUBJECT, COMMAND_SUBJECT, Bus, Message
 from gateway.command import Command
 from gateway.errors import ProtocolError
-from gateway.outbox import Outbox, State
+from gateway.outbox import Order, Outbox, State
 from gateway.session import Answer
 from gateway.spool import Entry
 
@@ -49,10 +49,13 @@ Event = tuple[str, Any]
 
 @dataclass
 class Commands:
+    """before: what must be remembered of a command before it is accepted; in the outbox's thread."""
+
     outbox: Outbox
     bus: Bus
     notice: Callable[[list[Entry]], Awaitable[None]]
     answer_s: float = ANSWER_S
+    before: Callable[[Command], None] = lambda _wanted: None
     lines: Lines = field(init=False)
     _events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
     _sent: dict[tuple[str, int], str] = field(default_factory=dict)  # (terminal, serial) -> id
@@ -67,6 +70,10 @@ class Commands:
     def lost(self, terminal: str) -> None:
         """Its connection went: what was not answered waits again."""
         self._events.put_nowait(("lost", terminal))
+
+    def called(self, terminal: str) -> None:
+        """A command was accepted for the terminal: say what waits for it."""
+        self._events.put_nowait(("called", terminal))
 
     def answered(self, terminal: str, answers: Sequence[Answer]) -> None:
         self._events.put_nowait(("answered", (terminal, list(answers))))
@@ -83,6 +90,7 @@ class Commands:
         """Handle what happens, in order, and look at the clock in between."""
         handlers: dict[str, Callable[[Any], Awaitable[None]]] = {
             "identified": self._greet, "lost": self._lose, "answered": self._take_answers, "wanted": self._take,
+            "called": self._deliver,
         }  # fmt: skip
         for order in await self._ask(self.outbox.on_their_way):
             await self._step(order.id, "lose", "restarted")
@@ -110,13 +118,20 @@ class Commands:
         except (ValueError, TypeError) as error:
             await message.respond(json.dumps({"error": str(error)}).encode())
             return
-        now = _now()
-        order = await self._ask(
-            lambda: self.outbox.add(wanted, actor=actor, now_us=now, expires_us=now + int(lasting * 1e6), key=key)
-        )
+        order = await self.accept(wanted, actor=actor, expires_s=lasting, key=key)
         await self._deliver(order.terminal)
         order = await self._ask(lambda: self.outbox.order(order.id))
         await message.respond(json.dumps(order.to_plain(), ensure_ascii=False).encode())
+
+    async def accept(self, wanted: Command, *, actor: str, expires_s: float, key: str | None = None) -> Order:
+        """Take a command, durably; `called` lets it be said. The same key again gives the order that it has made."""
+        now = _now()
+
+        def add() -> Order:
+            self.before(wanted)
+            return self.outbox.add(wanted, actor=actor, now_us=now, expires_us=now + int(expires_s * 1e6), key=key)
+
+        return await self._ask(add)
 
     async def _greet(self, terminal: str) -> None:
         await self.lines.welcome(terminal)

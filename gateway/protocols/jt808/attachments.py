@@ -17,8 +17,8 @@ from gateway.wire.layout import Layout
 from gateway.wire.texts import Text
 
 MAGIC = b"\x30\x31\x63\x64"
-RTP = 0x81
-"""The fifth byte of a JT/T 1078 media packet; the names of attachments begin with digits."""
+RTP = (0x80, 0x81)
+"""The fifth byte of a JT/T 1078 media packet (RTP's version 2, with one source or none); names begin with digits."""
 LARGEST = 64 * 1024
 """Bytes of data in one packet."""
 HEAD = 62
@@ -139,7 +139,7 @@ class AttachmentBuffer:
         head = self._data[at : at + HEAD]
         if head.startswith(FLAG):
             return self._frame(at)
-        if len(head) > len(MAGIC) and head[len(MAGIC)] == RTP:
+        if len(head) > len(MAGIC) and head[len(MAGIC)] in RTP:
             self.error = ProtocolError("media_stream", "JT/T 1078 media on the port of attachments")
         if self.error is not None or len(head) < HEAD:
             return None

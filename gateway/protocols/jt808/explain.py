@@ -80,7 +80,7 @@ class Jt808Decoder(FramedDecoder):
 
     def _stream(self, data: bytes, explain: bool) -> Iterator[Decoded]:
         """Raw packets of an attachment or media connection, with frames between them."""
-        if data[4:5] == bytes((attachments.RTP,)):
+        if len(data) > 4 and data[4] in attachments.RTP:
             yield _packet(data, "media_packet", "音视频流数据包", resolve(video.PACKET, data), explain)
             return
         buffer = attachments.AttachmentBuffer()

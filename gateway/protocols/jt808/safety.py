@@ -76,6 +76,12 @@ IDENTIFICATION_WIDE = identification(30, Field("spare", U16, zh="预留"))
 """16 bytes, and the 40 of terminals with long ids."""
 IDENTIFIERS = {layout.struct.size: layout for layout in (IDENTIFICATION, IDENTIFICATION_WIDE)}
 
+
+def named_part(label: bytes) -> bytes:
+    """What of an identification number names the alarm; the count of files behind it may change later."""
+    return label[: IDENTIFIERS[len(label)].place("attachments").start]
+
+
 HEAD = (Field("alarm_id", U32, zh="报警ID"), Field("flag", U8, zh="标志状态", codes=FLAGS))
 LEVEL = Field("level", U8, zh="报警级别")
 

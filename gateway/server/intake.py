@@ -1,0 +1,84 @@
+"""What attachment connections hold, one after another into the store: what became of each. In the keeper's thread."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+
+import structlog
+
+from gateway.attachments import AttachmentStore, Finished
+from gateway.errors import UploadRefused
+from gateway.requests import Requests
+from gateway.session import Held, Outcome
+from gateway.upload import Announced, Begun, Ended, Piece
+
+log = structlog.get_logger()
+REFUSED = Outcome(False)
+
+
+@dataclass
+class Intake:
+    """keep_us: how long attachments are waited for. An error of the disk other than its being full is raised."""
+
+    store: AttachmentStore
+    requests: Requests
+    keep_us: int
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def take(self, held: Held, now_us: int) -> Outcome | Finished:
+        """The answer's outcome, or the file that is whole now."""
+        try:
+            return self._take(held, now_us)
+        except UploadRefused as refused:
+            self.counts[f"jsatl.{refused.cause}"] += 1
+            log.warning("attachment refused", terminal=held.terminal, why=str(refused))
+        except (OSError, sqlite3.OperationalError) as error:
+            self._full(error)
+        return REFUSED
+
+    def upkeep(self, now_us: int) -> None:
+        """Make pieces durable, and drop what has been waited for long enough."""
+        try:
+            dropped = self.store.trim(now_us, self.keep_us)
+            self.requests.trim(now_us - self.keep_us)
+        except (OSError, sqlite3.OperationalError) as error:
+            self._full(error)
+            return
+        if dropped:
+            self.counts["attachments_dropped"] += dropped
+            log.warning("unfinished attachments are not waited for any more", files=dropped)
+
+    def _take(self, held: Held, now_us: int) -> Outcome | Finished:
+        match held.content:
+            case Announced():
+                self._admit(held.terminal, held.content, now_us)
+            case Begun(file):
+                self.store.begin(held.terminal, file)
+            case Piece():
+                self.store.write(held.terminal, held.content)
+            case Ended(file):
+                result = self.store.end(held.terminal, file, held.raw)
+                return result if isinstance(result, Finished) else Outcome(True, missing=result)
+        return Outcome(True)
+
+    def _admit(self, terminal: str, announced: Announced, now_us: int) -> None:
+        """A terminal may upload what it was asked for, under that number and label."""
+        request = self.requests.find(terminal, announced.number)
+        if request is None or not request.label.startswith(announced.label):
+            raise UploadRefused("unsolicited", f"nobody asked for {announced.label} by {announced.number!r}")
+        self.store.admit(request, now_us)
+
+    def _full(self, error: OSError | sqlite3.OperationalError) -> None:
+        """Count that the disk is full; raises any other error."""
+        full = (
+            error.errno in (errno.ENOSPC, errno.EDQUOT)
+            if isinstance(error, OSError)
+            else error.sqlite_errorcode == sqlite3.SQLITE_FULL
+        )
+        if not full:
+            raise error
+        self.counts["jsatl.disk_full"] += 1
+        log.error("no space left for attachments")
