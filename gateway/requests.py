@@ -19,14 +19,14 @@ CREATE TABLE IF NOT EXISTS request (
     number   TEXT    NOT NULL,
     terminal TEXT    NOT NULL,
     label    TEXT    NOT NULL,
-    wanted   INTEGER NOT NULL,              -- microseconds since the epoch
+    latest   INTEGER NOT NULL,              -- when it was asked for or came last, microseconds since the epoch
     own      INTEGER NOT NULL,              -- the gateway's own, not a person's
     ordered  INTEGER NOT NULL,              -- it has become a command
     PRIMARY KEY (terminal, number)
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS once ON request (terminal, label) WHERE own;
-CREATE INDEX IF NOT EXISTS by_age ON request (wanted);
-CREATE INDEX IF NOT EXISTS not_ordered ON request (wanted) WHERE NOT ordered;
+CREATE INDEX IF NOT EXISTS by_age ON request (latest);
+CREATE INDEX IF NOT EXISTS not_ordered ON request (latest) WHERE NOT ordered;
 """
 
 
@@ -63,7 +63,7 @@ class Requests:
         """What is wanted and has become no command yet, oldest first."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT number, terminal, label FROM request WHERE NOT ordered ORDER BY wanted LIMIT 1000"
+                "SELECT number, terminal, label FROM request WHERE NOT ordered ORDER BY latest, rowid LIMIT 1000"
             ).fetchall()
         return [Request(*row) for row in rows]
 
@@ -81,10 +81,18 @@ class Requests:
             ).fetchone()
         return Request(*row) if row else None
 
-    def trim(self, before_us: int) -> None:
-        """Forget what was wanted so long ago."""
+    def renew(self, request: Request, now_us: int) -> None:
+        """The terminal has begun, and may go on when it is cut off."""
         with self._lock:
-            self._db.execute("DELETE FROM request WHERE wanted < ?", (before_us,))
+            self._db.execute(
+                "UPDATE request SET latest = ? WHERE (terminal, number) = (?, ?)",
+                (now_us, request.terminal, request.number),
+            )
+
+    def trim(self, before_us: int) -> None:
+        """Forget what was asked for so long ago and has not come since."""
+        with self._lock:
+            self._db.execute("DELETE FROM request WHERE latest < ?", (before_us,))
 
     def close(self) -> None:
         self._db.close()

@@ -173,7 +173,7 @@ class Hub:
         if not isinstance(wanted, RequestAttachments) or wanted.host or connection.transport is None:
             return wanted
         host, port = self.attachments
-        return replace(wanted, host=host or connection.transport.get_extra_info("sockname")[0], port=port)
+        return replace(wanted, host=host or _local(connection.transport), port=port)
 
     async def welcome(self, terminal: str) -> None:
         """Tell the session of a terminal that has come of media that it left unfinished."""
@@ -197,3 +197,9 @@ class Hub:
                 if stuck or (session is not None and self._reads(connection) and now > session.deadline()):
                     self.counts["closed_full" if stuck else "timed_out"] += 1
                     connection.abort()
+
+
+def _local(transport: asyncio.Transport) -> str:
+    """The address at which the peer reached us; plain IPv4 where the socket takes both."""
+    address = ipaddress.ip_address(transport.get_extra_info("sockname")[0])
+    return str(getattr(address, "ipv4_mapped", None) or address)

@@ -21,7 +21,11 @@ REFUSED = Outcome(False)
 
 @dataclass
 class Intake:
-    """keep_us: how long attachments are waited for. An error of the disk other than its being full is raised."""
+    """Errors of the disk are raised, except that it is full.
+
+    keep_us  how long attachments are waited for
+    counts   outcomes by cause since the last collection; the keeper takes and clears it
+    """
 
     store: AttachmentStore
     requests: Requests
@@ -34,7 +38,8 @@ class Intake:
             return self._take(held, now_us)
         except UploadRefused as refused:
             self.counts[f"jsatl.{refused.cause}"] += 1
-            log.warning("attachment refused", terminal=held.terminal, why=str(refused))
+            if self.counts[f"jsatl.{refused.cause}"] == 1:  # of those since the last collection
+                log.warning("attachment refused", terminal=held.terminal, why=str(refused))
         except (OSError, sqlite3.OperationalError) as error:
             self._full(error)
         return REFUSED
@@ -69,6 +74,7 @@ class Intake:
         request = self.requests.find(terminal, announced.number)
         if request is None or not request.label.startswith(announced.label):
             raise UploadRefused("unsolicited", f"nobody asked for {announced.label} by {announced.number!r}")
+        self.requests.renew(request, now_us)
         self.store.admit(request, now_us)
 
     def _full(self, error: OSError | sqlite3.OperationalError) -> None:

@@ -23,6 +23,7 @@ from gateway.upload import Piece
 
 T = TypeVar("T")
 CHECKPOINT_S = 1.0
+OVERHEAD = 500
 
 
 class Sink(Protocol):
@@ -136,7 +137,8 @@ class Keeper:
 
 
 def _octets(held: Held) -> int:
-    return len(held.content.data) if isinstance(held.content, Piece) else len(held.raw)
+    """Bytes that something held takes in memory, about."""
+    return OVERHEAD + len(held.content.data if isinstance(held.content, Piece) else held.raw)
 
 
 def _now() -> int:

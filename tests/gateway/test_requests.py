@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from gateway.requests import Request, Requests
+from gateway.server.asking import follower
+from gateway.spool import SpoolFull
 
 CAR, OTHER, LABEL = "jt808/13812345678", "jt808/13800000000", "ab" * 16
 
@@ -38,4 +42,20 @@ def test_a_person_may_ask_again_and_old_requests_are_forgotten(tmp_path: Path):
     requests.trim(5)
     assert requests.not_ordered() == []
     assert requests.find(CAR, "again") == again
+    requests.renew(again, 9)
+    requests.trim(9)
+    assert requests.find(CAR, "again") == again
+    requests.trim(10)
+    assert requests.find(CAR, "again") is None
+    requests.close()
+
+
+def test_a_full_disk_keeps_an_alarm_unanswered(tmp_path: Path):
+    requests = Requests(tmp_path)
+    requests._db.execute("PRAGMA max_page_count = 1")
+    event = {"kind": "safety_event", "terminal": CAR, "label": LABEL, "attachments": 1}
+    with pytest.raises(SpoolFull, match="no space left"):
+        follower(requests)([event | {"label": f"{n:032x}"} for n in range(1000)], 1)
+    follower(requests)([event | {"attachments": 0}, {"kind": "registration"}], 1)
+    assert requests.not_ordered() == []
     requests.close()

@@ -258,6 +258,24 @@ def test_the_count_of_files_behind_a_label_may_change():
         assert one.said[0].fields["result"] == 1
 
 
+def test_a_full_disk_closes_the_connection_and_the_rest_comes_later():
+    content = bytes(range(200))
+    with line() as one:
+        one.feed(frame(0x1210, announcement({})) + frame(0x1211, info(b"a", content)))
+        (one.media / "incoming").mkdir()
+        part = one.media / "incoming" / "1.part"
+        part.symlink_to("/dev/full")
+        one.feed(packet(b"a", 0, content))
+        assert one.session.closing
+        assert one.intake.counts["jsatl.disk_full"] == 1
+        part.unlink()
+        one.session = AttachmentSession(Book(), 0, Limits())
+        one.feed(frame(0x1210, announcement({})) + frame(0x1212, info(b"a", content)))
+        assert one.said[-1].fields["missing"] == [{"offset": 0, "length": 200}]
+        one.feed(packet(b"a", 0, content) + frame(0x1212, info(b"a", content)))
+        assert len(one.files) == 1
+
+
 def test_what_has_no_place_on_this_connection_is_refused():
     with line() as one:
         one.feed(frame(0x0102, {"auth": "x"}))

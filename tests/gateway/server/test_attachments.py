@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import random
@@ -16,10 +17,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import nats
 import psycopg
 import pytest
 
+from gateway import command
+from gateway.bus import COMMAND_SUBJECT
 from gateway.protocols.jt808.attachments import LARGEST
+from gateway.protocols.jt808.safety import IDENTIFICATION
+from gateway.report import terminal_key
 from tests import stack
 from tests.terminals import NUMBER, Terminal808, Uploader, fatigue, fix, label_of, packet
 
@@ -410,6 +416,66 @@ def test_eight_connections_at_once(tmp_path: Path, database: str):
             requests = list(pool.map(drive, numbers))
         for number, request in zip(numbers, requests, strict=True):
             gateway.holds(request, files[number])
+
+
+def test_one_file_over_two_connections_and_with_hardly_any_memory(tmp_path: Path, database: str):
+    content = video(2_000_000)
+    with (
+        served(tmp_path, database, attachment_pending_bytes="1") as gateway,
+        Terminal808(gateway.ports["jt808"]) as terminal,
+    ):
+        request = alarmed(terminal.log_in())
+        with Uploader(request["tcp_port"], request) as one, Uploader(request["tcp_port"], request) as two:
+            for uploader in (one, two):
+                assert uploader.announce({NAME: content}) == 0
+                assert uploader.begin(NAME, len(content)) == 0
+            one.send(NAME, content, [(0, 1_200_000)])
+            two.send(NAME, content, [(1_000_000, 1_000_000)])
+            missing = two.end(NAME, len(content))
+            assert sum(length for _, length in missing) <= 1_000_000
+            while one.end(NAME, len(content)):
+                pass
+            assert two.end(NAME, len(content)) == []
+        assert terminal.result(0x0002, {}) == 0
+        assert len(gateway.holds(request, {NAME: content})) == 1
+
+
+def test_an_alarm_of_a_blind_area_is_asked_for_too(tmp_path: Path, database: str):
+    with served(tmp_path, database) as gateway, Terminal808(gateway.ports["jt808"]) as terminal:
+        terminal.log_in()
+        positions = [fix(NOW, items=fatigue(label_of(n, 1))) for n in (1, 2)]
+        assert terminal.result(0x0704, {"count": 2, "type": 1, "positions": positions}) == 0
+        asked = [terminal.hear().fields for _ in positions]
+        assert [a["identification"]["sequence"] for a in asked] == [1, 2]
+        assert asked[0]["alarm_number"] != asked[1]["alarm_number"]
+
+
+def test_a_person_may_ask_again_and_the_files_come_here(tmp_path: Path, database: str):
+    car, content = terminal_key("jt808", NUMBER), picture(1000)
+    stack.enrol(tmp_path, [f"{NUMBER},jt808,苏ET1001,taxi,"])
+    with (
+        stack.bus(tmp_path) as bus,
+        stack.writer(tmp_path, database, poll_s="0.02"),
+        stack.gateway(tmp_path, bus_url=bus.url) as process,
+        Terminal808(process.ports["jt808"]) as terminal,
+    ):
+        first = alarmed(terminal.log_in())
+        label = IDENTIFICATION.write(first["identification"]).hex()
+        wanted = command.RequestAttachments(terminal=car, label=label, number="again")
+
+        async def ask() -> None:
+            client = await nats.connect(bus.url)
+            await client.request(COMMAND_SUBJECT, command.to_json(wanted), timeout=10)
+            await client.close()
+
+        asyncio.run(ask())
+        asked = terminal.hear()
+        terminal.acknowledge(asked)
+        assert (asked.fields["alarm_number"], asked.fields["tcp_port"]) == ("again", process.ports["jsatl"])
+        with Uploader(process.ports["jsatl"], asked.fields) as uploader:
+            assert uploader.announce({NAME: content}) == 0
+            uploader.upload(NAME, content)
+        Gateway(process, tmp_path, database).holds(asked.fields, {NAME: content})
 
 
 def test_a_label_asked_for_before_a_kill_is_asked_and_accepted_after_it(tmp_path: Path, database: str):
