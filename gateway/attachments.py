@@ -45,6 +45,10 @@ CREATE TABLE IF NOT EXISTS file (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS untold ON file (id) WHERE file IS NOT NULL AND NOT told;
 """
+PAST = (
+    "latest < ? AND NOT EXISTS (SELECT 1 FROM file AS f WHERE NOT f.told AND f.file IS NOT NULL"
+    " AND (f.terminal, f.number) = (alarm.terminal, alarm.number))"
+)
 MOST_FILES = 255
 """Of one alarm: what the count of 0x1210 can say."""
 MOST_RANGES = 4096
@@ -136,11 +140,7 @@ class AttachmentStore:
         if known.name is None and (missing := known.ranges.missing(known.size)):
             return missing
         if known.name is None:
-            known.name = self._files.adopt(self._path(known))
-            self._db.execute(
-                "UPDATE file SET file = ?, frame = ?, ranges = '[]' WHERE id = ?", (known.name, frame, known.id)
-            )
-            known.fresh = False
+            self._complete(known, frame)
         (finished,) = self._finished("file.id = ?", known.id)
         return finished
 
@@ -150,7 +150,9 @@ class AttachmentStore:
 
     def told(self, ids: list[int]) -> None:
         """The history knows of these."""
-        self._db.executemany("UPDATE file SET told = 1 WHERE id = ?", [(i,) for i in ids])
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("UPDATE file SET told = 1 WHERE id = ?", [(i,) for i in ids])
 
     def checkpoint(self, now_us: int) -> None:
         """Make durable what has come since the last one."""
@@ -169,14 +171,16 @@ class AttachmentStore:
                 )
 
     def trim(self, now_us: int, keep_us: int) -> int:
-        """Forget alarms of which nothing has come for so long; how many unfinished files went with them."""
+        """Forget alarms of which nothing has come for so long; how many unfinished files they had.
+
+        One of whose files the history does not know yet stays until it does.
+        """
         self.checkpoint(now_us)
         before_us = now_us - keep_us
         (unfinished,) = self._db.execute(
-            "SELECT count(*) FROM file JOIN alarm USING (terminal, number) WHERE latest < ? AND file IS NULL",
-            (before_us,),
+            f"SELECT count(*) FROM file JOIN alarm USING (terminal, number) WHERE {PAST} AND file IS NULL", (before_us,)
         ).fetchone()
-        self._db.execute("DELETE FROM alarm WHERE latest < ?", (before_us,))
+        self._db.execute(f"DELETE FROM alarm WHERE {PAST}", (before_us,))
         if unfinished:
             self._sweep()
         return int(unfinished)
@@ -205,6 +209,12 @@ class AttachmentStore:
             self._incoming.mkdir(exist_ok=True)
             self._path(file).touch()
         return file
+
+    def _complete(self, file: _File, frame: bytes) -> None:
+        """Move a whole file to its place; if its row cannot be written after that, all of it is asked for again."""
+        name, file.fresh = self._files.adopt(self._path(file)), False
+        self._db.execute("UPDATE file SET file = ?, frame = ?, ranges = '[]' WHERE id = ?", (name, frame, file.id))
+        file.name = name
 
     def _path(self, file: _File) -> Path:
         return self._incoming / f"{file.id}.part"

@@ -44,6 +44,13 @@ class Intake:
             self._full(error)
         return REFUSED
 
+    def told(self, ids: list[int]) -> None:
+        """The history knows of these files. Where that cannot be written down it is told once more after a restart."""
+        try:
+            self.store.told(ids)
+        except sqlite3.OperationalError as error:
+            self._full(error)
+
     def upkeep(self, now_us: int) -> None:
         """Make pieces durable, and drop what has been waited for long enough."""
         try:

@@ -85,7 +85,7 @@ class Keeper:
 
     def close(self) -> None:
         """Once the committer has said its last word."""
-        self.intake.store.told(self._told)
+        self.intake.told(self._told)
         self.intake.store.close()
 
     async def _ask(self, question: Callable[[], T]) -> T:
@@ -107,7 +107,8 @@ class Keeper:
         self, held: list[Held], told: list[int], upkeep: bool
     ) -> tuple[list[Outcome | Finished], Counter[str]]:  # fmt: skip
         """In the thread."""
-        self.intake.store.told(told)
+        if told:
+            self.intake.told(told)
         results = [self.intake.take(one, _now()) for one in held]
         if upkeep:
             self.intake.upkeep(_now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -167,6 +168,34 @@ def test_what_stops_coming_is_dropped_and_what_goes_on_is_kept(store: Attachment
     with pytest.raises(UploadRefused, match="unknown_file"):
         store.write(CAR, piece(content_of(900), 300, 400, info(900, number=other.number)))
     assert len(list((tmp_path / "incoming").iterdir())) == 1
+
+
+def test_a_file_of_which_the_history_does_not_know_is_not_forgotten(store: AttachmentStore):
+    for name in (b"whole", b"begun"):
+        store.begin(CAR, info(1, name))
+    store.write(CAR, Piece(REQUEST.number, b"whole", 0, b"x"))
+    finished = store.end(CAR, info(1, b"whole"), b"")
+    assert isinstance(finished, Finished)
+    assert store.trim(HOUR * 2, HOUR) == 0
+    assert store.untold() == [finished]
+    store.told([finished.id])
+    assert store.trim(HOUR * 4, HOUR) == 1
+    assert store.trim(HOUR * 4, HOUR) == 0
+
+
+def test_a_full_disk_at_the_last_moment_asks_for_all_of_it(store: AttachmentStore):
+    content = content_of(900)
+    store.begin(CAR, info(900))
+    store.write(CAR, piece(content, 0, 900, info(900)))
+    (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        store.end(CAR, info(900), bytes(100_000))
+    store._db.execute("PRAGMA max_page_count = 1000000")
+    store.checkpoint(3)
+    assert store.end(CAR, info(900), b"") == [(0, 900)]
+    store.write(CAR, piece(content, 0, 900, info(900)))
+    assert isinstance(store.end(CAR, info(900), b""), Finished)
 
 
 @pytest.mark.parametrize(
