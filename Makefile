@@ -26,8 +26,9 @@ dashboard/static/index.html: $(WEB)/node_modules/.ready $(shell find $(WEB) -typ
 
 setup: .venv/.ready dashboard/static/index.html ## install everything into the clone, start nothing
 
-run: setup ## the demo: database, bus, gateway, tracking, dispatch, console and a city of taxis; DB=timescale
-	$(BIN)/python -m simulator demo $(if $(DB),--database $(DB)) $(if $(SCENARIO),--scenario $(SCENARIO))
+run: setup ## the demo: database, bus, gateway, tracking, dispatch, console and a city of taxis; DB=timescale, REGION=world
+	$(BIN)/python -m simulator demo $(if $(DB),--database $(DB)) $(if $(SCENARIO),--scenario $(SCENARIO)) \
+	  $(if $(REGION),--region $(REGION))
 
 check: setup ## linters, formatters, type checkers, import contracts
 	$(BIN)/ruff check .

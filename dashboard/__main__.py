@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import csv
 import getpass
 import signal
 import sys
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,6 +22,7 @@ from dashboard.server import listen, serve
 from dashboard.settings import Settings
 from dashboard.stream import LiveFeed
 from gateway.bus import Bus, MemoryBus, NatsBus
+from gateway.log import configure
 from tracking import embedded, people
 from tracking.database import Database
 from tracking.errors import PeopleError, TrackingError
@@ -81,6 +84,26 @@ def change_people(settings: Settings, what: str, name: str, role: str) -> int:
     return 0
 
 
+def import_people(settings: Settings, lines: Iterable[str]) -> int:
+    """Accounts from CSV lines name,role,password; nothing is changed when one of them is bad. Raises PeopleError."""
+    wanted = []
+    for number, row in enumerate(csv.reader(lines), 1):
+        try:
+            name, role, password = row
+            wanted.append((name, password, Role(role)))
+        except ValueError as error:
+            raise PeopleError(f"line {number}: name,role,password is expected ({error})") from error
+    url = database_url(settings)
+    migrate(url)
+
+    async def put() -> int:
+        async with Database(url) as database, database.connection() as db, db.transaction():
+            return sum([await people.put(db, *one, by=OPERATOR) for one in wanted])
+
+    print(f"{len(wanted)} accounts, {asyncio.run(put())} new or changed")
+    return 0
+
+
 def read_password() -> str:
     """Asked twice on a terminal; else the first line of standard input. Raises PeopleError."""
     if not sys.stdin.isatty():
@@ -92,6 +115,7 @@ def read_password() -> str:
 
 
 def main() -> int:
+    configure()
     parser = argparse.ArgumentParser(prog="python -m dashboard", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="serve the console; settings are TAXIHUB_... variables")
@@ -101,6 +125,7 @@ def main() -> int:
     create.add_argument("--role", choices=[role.value for role in Role], default=Role.ADMINISTRATOR.value)
     reset = admin.add_parser("reset-password", help="another password; every log-in of the account ends")
     reset.add_argument("name")
+    admin.add_parser("import", help="accounts from lines name,role,password on standard input, added or changed")
     make = commands.add_parser("basemap", help="an extract of OpenStreetMap -> the console's base map")
     make.add_argument("extract", type=Path, help="CITY.osm.pbf")
     make.add_argument("out", type=Path, help="OUT.pmtiles; the console looks for var/map/base.pmtiles")
@@ -112,6 +137,8 @@ def main() -> int:
         settings = Settings()
         if args.command == "serve":
             return run(settings)
+        if args.what == "import":
+            return import_people(settings, sys.stdin)
         return change_people(settings, args.what, args.name, getattr(args, "role", ""))
     except (DashboardError, TrackingError, OSError) as error:
         print(f"dashboard: {error}", file=sys.stderr)

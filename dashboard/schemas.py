@@ -212,7 +212,14 @@ class BaseMap(Model):
 class Health(Model):
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {"status": "up", "database": "up", "bus": "up", "vehicles": 300, "newest_fix_age_s": 1.2}
+            "example": {
+                "status": "up",
+                "database": "up",
+                "bus": "up",
+                "vehicles": 300,
+                "unstored_s": 0.0,
+                "newest_fix_age_s": 1.2,
+            }
         }
     )
 
@@ -220,6 +227,9 @@ class Health(Model):
     database: Literal["up", "away"]
     bus: Literal["up", "away", "none"]
     vehicles: int
+    unstored_s: float | None = Field(
+        description="How far the database is behind the live feed; null while either has told nothing"
+    )
     newest_fix_age_s: float | None = Field(description="Null before the first fix")
 
 

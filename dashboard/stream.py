@@ -22,7 +22,7 @@ import structlog
 from dashboard.fleet import Fleet
 from dashboard.frame import Kind, encode
 from gateway.bus import FIX_SUBJECT, Bus
-from gateway.report import FixBatch, micros
+from gateway.report import FixBatch, micros, moment
 from tracking import queries
 from tracking.database import Connection, Database
 from tracking.errors import DatabaseAway
@@ -92,6 +92,10 @@ class LiveFeed:
     clients: set[Client] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
     sequence: int = 0
+    received: datetime | None = None
+    """When the gateway received the newest fix that the bus has brought."""
+    stored: datetime | None = None
+    """When it received the newest that is in the database."""
     _dirty: asyncio.Event = field(default_factory=asyncio.Event)
     _version: str | None = None
     _reloaded: float = 0.0
@@ -106,6 +110,13 @@ class LiveFeed:
             tasks.create_task(self._follow(), name="live: follow the bus")
             tasks.create_task(self._watch(), name="live: watch the fleet")
             tasks.create_task(self._tick(), name="live: send")
+
+    @property
+    def unstored_s(self) -> float | None:
+        """How far the database is behind what the bus has told; None while one of them has told nothing."""
+        if self.received is None or self.stored is None:
+            return None
+        return max(0.0, (self.received - self.stored).total_seconds() - WATCH_S)
 
     def join(self) -> Client | None:
         """A new client, or None when there are too many."""
@@ -140,6 +151,8 @@ class LiveFeed:
             log.warning("live feed: message refused", cause=str(error))
         else:
             self.counts["fixes"] += len(batch)
+            if len(batch):
+                self.received = moment(batch.rows["received"].max())
             self._dirty.set()
 
     # frames
@@ -205,7 +218,7 @@ class LiveFeed:
             self._missed |= not self.bus.connected
             try:
                 async with self.database.connection() as db:
-                    version = await queries.fleet_version(db)
+                    version, self.stored = await queries.fleet_version(db), await queries.stored_up_to(db)
                     if version != self._version or time.monotonic() - self._reloaded >= self._pause_s():
                         await self._load(db)
                         self._version = version

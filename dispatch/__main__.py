@@ -16,6 +16,7 @@ from dispatch.service import serve
 from dispatch.settings import Settings
 from dispatch.supply import Supply
 from gateway.bus import NatsBus
+from gateway.log import configure
 from tracking import embedded
 from tracking.errors import TrackingError
 from tracking.migrate import migrate
@@ -37,7 +38,7 @@ async def run(settings: Settings, url: str) -> None:
 
 
 def main() -> int:
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    configure()
     parser = argparse.ArgumentParser(prog="python -m dispatch", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="follow the live feed; settings are TAXIHUB_... variables")

@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+import orjson
 import structlog
 
 from dispatch.cells import RESOLUTION
@@ -42,7 +43,10 @@ async def serve(bus: Bus, supply: Supply, stop: asyncio.Event) -> None:
 async def _follow(bus: Bus, supply: Supply) -> None:
     async with bus.subscribe(FIX_SUBJECT) as messages:
         async for message in messages:
-            supply.apply(FixBatch.from_bytes(message.payload), datetime.now(UTC))
+            try:
+                supply.apply(FixBatch.from_bytes(message.payload), datetime.now(UTC))
+            except ValueError as error:
+                log.warning("live feed: message refused", cause=str(error))
 
 
 async def _answer(bus: Bus, supply: Supply) -> None:
@@ -54,9 +58,9 @@ async def _answer(bus: Bus, supply: Supply) -> None:
 def nearest(supply: Supply, payload: bytes, now: datetime) -> object:
     """One question -> its answer, as they stand on the bus."""
     try:
-        asked = json.loads(payload)
+        asked = orjson.loads(payload)
         lat, lon, count = float(asked["lat"]), float(asked["lon"]), int(asked.get("count", 5))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         return {"error": f'{{"lat","lon","count"}} is expected: {error}'}
     if not (-90 <= lat <= 90 and -180 <= lon <= 180 and 1 <= count <= MOST):
         return {"error": f"lat within -90..90, lon within -180..180, count within 1..{MOST}"}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import resource
 import signal
+import sqlite3
 import sys
 from functools import partial
 from pathlib import Path
@@ -18,11 +20,13 @@ from gateway.attachments import AttachmentStore
 from gateway.bus import Bus, MemoryBus, NatsBus
 from gateway.catalog import ATTACHMENTS, PROTOCOLS, TCP
 from gateway.content import Files
+from gateway.enrolment import parse_csv
 from gateway.errors import GatewayError
+from gateway.log import configure
 from gateway.media import MediaStore
 from gateway.outbox import Outbox
 from gateway.requests import Requests
-from gateway.roll import Roll, parse_csv
+from gateway.roll import Roll
 from gateway.server.asking import Asking, follower, remember
 from gateway.server.batch import Judge
 from gateway.server.commands import Commands
@@ -37,8 +41,27 @@ from gateway.session import Limits
 from gateway.settings import Settings
 from gateway.spool import Spool
 
+log = structlog.get_logger()
 GARBAGE_EVERY = 50_000
 """Allocations between two looks for cyclic garbage."""
+
+
+SPARE_DESCRIPTORS = 200
+"""Of the process: files, the bus, the broker, and what SQLite opens for a moment."""
+
+
+def most_connections(wanted: int) -> int:
+    """How many connections this process can hold, after asking the system for as many as it gives."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = wanted + SPARE_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < enough:
+        soft = enough if hard == resource.RLIM_INFINITY else min(enough, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= enough:
+        return wanted
+    most = max(soft - SPARE_DESCRIPTORS, soft // 2)
+    log.warning("fewer connections than wanted: raise the limit of open files", wanted=wanted, most=most, limit=soft)
+    return most
 
 
 def compose(settings: Settings) -> Gateway:
@@ -56,7 +79,7 @@ def compose(settings: Settings) -> Gateway:
         ),
         {**{name: protocol.session for name, protocol in TCP.items()}, **ATTACHMENTS},
         {"jt905": networks(settings.jt905_sources)},
-        settings.connections,
+        most_connections(settings.connections),
     )
     files, requests = Files(settings.var / "media"), Requests(settings.var / "gateway")
     asking = Asking(requests)
@@ -114,7 +137,7 @@ def show_roll(settings: Settings) -> int:
 
 
 def main() -> int:
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    configure()
     parser = argparse.ArgumentParser(prog="python -m gateway", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="take terminals' connections; settings are TAXIHUB_... variables")
@@ -133,7 +156,7 @@ def main() -> int:
         if args.command == "serve":
             return serve(settings)
         return import_roll(settings, args.file) if args.what == "import" else show_roll(settings)
-    except (GatewayError, OSError) as error:
+    except (GatewayError, OSError, sqlite3.Error) as error:
         print(f"gateway: {error}", file=sys.stderr)
         return 2
 

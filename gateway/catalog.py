@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from gateway.enrolment import Numbers
 from gateway.explain import DecoderFactory, without_dialects
 from gateway.protocols.jt808.attachment_session import AttachmentSession
 from gateway.protocols.jt808.explain import Jt808Decoder
@@ -22,6 +24,7 @@ from gateway.session import Held, SessionFactory
 class TcpProtocol:
     name: str
     zh: str
+    numbers: Numbers
     session: SessionFactory
     decoder: DecoderFactory
 
@@ -36,16 +39,21 @@ class TopicProtocol:
 
     name: str
     zh: str
+    numbers: Numbers
     topic: str
     receive: Callable[[str, bytes], Held | None]
     decoder: DecoderFactory
 
 
+BCD_20 = Numbers(re.compile("[0-9A-Fa-f]{1,20}"), "a number of up to 20 digits")
+BCD_12 = Numbers(re.compile("[0-9A-Fa-f]{1,12}"), "a number of up to 12 digits")
+LEVEL = Numbers(re.compile(r"[^/+#\s\x00-\x1f]{1,64}"), "one level of an MQTT topic, up to 64 characters")
+TWO_LEVELS = Numbers(re.compile(r"([^/+#\s\x00-\x1f]{1,64})/([^/+#\s\x00-\x1f]{1,64})"), "a number USER/DEVICE")
 TCP: Mapping[str, TcpProtocol] = {
     p.name: p
     for p in (
-        TcpProtocol("jt808", "道路运输车辆卫星定位系统终端", Jt808Session, Jt808Decoder),
-        TcpProtocol("jt905", "出租汽车服务管理信息系统运营专用设备", Jt905Session, Jt905Decoder),
+        TcpProtocol("jt808", "道路运输车辆卫星定位系统终端", BCD_20, Jt808Session, Jt808Decoder),
+        TcpProtocol("jt905", "出租汽车服务管理信息系统运营专用设备", BCD_12, Jt905Session, Jt905Decoder),
     )
 }
 ATTACHMENTS: Mapping[str, SessionFactory] = {"jsatl": AttachmentSession}
@@ -53,11 +61,16 @@ ATTACHMENTS: Mapping[str, SessionFactory] = {"jsatl": AttachmentSession}
 TOPIC: Mapping[str, TopicProtocol] = {
     p.name: p
     for p in (
-        TopicProtocol("mqtt", "JSON 定位 (MQTT)", "taxihub/+/fix", mqtt.receive, without_dialects(MqttDecoder)),
-        TopicProtocol("owntracks", "OwnTracks", "owntracks/+/+", owntracks.receive, without_dialects(OwnTracksDecoder)),
+        TopicProtocol("mqtt", "JSON 定位 (MQTT)", LEVEL, "taxihub/+/fix", mqtt.receive, without_dialects(MqttDecoder)),
+        TopicProtocol(
+            "owntracks", "OwnTracks", TWO_LEVELS, "owntracks/+/+", owntracks.receive, without_dialects(OwnTracksDecoder)
+        ),
     )
 }
-PROTOCOLS = (*TCP, *TOPIC)
+PROTOCOLS: Mapping[str, Numbers] = {
+    **{name: p.numbers for name, p in TCP.items()},
+    **{name: p.numbers for name, p in TOPIC.items()},
+}
 DECODERS: Mapping[str, DecoderFactory] = {
     **{name: p.decoder for name, p in TCP.items()},
     **{name: p.decoder for name, p in TOPIC.items()},

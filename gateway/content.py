@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 STARTS = {
@@ -37,6 +37,16 @@ class Files:
         if len(stem) != 64 or not set(stem) <= set("0123456789abcdef") or not ending.isalnum():
             raise ValueError(f"{file!r} is no file of the media store")
         return self.directory / stem[:2] / file
+
+    def put(self, content: bytes) -> str:
+        """Keep a file; its name. What a full disk took of it does not stay."""
+        fresh = self.directory / f"{sha256(content).hexdigest()}.new"
+        try:
+            fresh.write_bytes(content)
+            return self.adopt(fresh)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
 
     def adopt(self, fresh: Path) -> str:
         """Move a file of the same disk to its place, where it is durable before this returns; its name."""

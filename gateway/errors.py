@@ -25,6 +25,10 @@ class RollError(GatewayError):
     """The roll (the closed list of terminals) refuses a row or cannot be read."""
 
 
+class StorageFull(GatewayError):
+    """There is no space left: acknowledge nothing, and try again later."""
+
+
 class SpoolError(GatewayError):
     """The spool cannot take or give back what was asked of it."""
 

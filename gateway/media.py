@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway.content import Files
 from gateway.database import durable
+from gateway.disk import space
 from gateway.report import MediaEvent, MediaFile, from_plain, to_plain
 from gateway.session import Chunk, Progress
 
@@ -57,8 +58,15 @@ class MediaStore:
     def add(self, terminal: str, chunk: Chunk, now_us: int) -> Progress | None:
         """Keep one piece, durably; None when the medium has grown beyond its bound and was dropped.
 
-        A piece that is there already changes nothing. Once nothing lacks, the file stands.
+        A piece that is there already changes nothing. Once nothing lacks, the file stands. Raises StorageFull.
         """
+        with space("media"):
+            progress = self._add(terminal, chunk, now_us)
+        if progress is not None and progress.file is None:
+            self.owing.add(terminal)
+        return progress
+
+    def _add(self, terminal: str, chunk: Chunk, now_us: int) -> Progress | None:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             medium = self._medium(terminal, chunk, now_us)
@@ -69,10 +77,9 @@ class MediaStore:
                 progress = None
             self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
-        if progress is not None and progress.file is None:
-            self.owing.add(terminal)
         return progress
 
     def unfinished(self, terminal: str) -> list[Progress]:
@@ -146,9 +153,7 @@ class MediaStore:
     def _file(self, medium: int, event: MediaEvent, name: str | None) -> MediaFile:
         """The file of a whole medium; written, synchronised and freed of its pieces the first time."""
         if name is None:
-            fresh = self._files.directory / f"{medium}.new"
-            fresh.write_bytes(self._content(medium))
-            name = self._files.adopt(fresh)
+            name = self._files.put(self._content(medium))
             self._db.execute("UPDATE medium SET file = ? WHERE id = ?", (name, medium))
             self._db.execute("DELETE FROM piece WHERE medium = ?", (medium,))
         octets = self._files.path(name).stat().st_size

@@ -23,6 +23,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
@@ -253,16 +254,18 @@ class FixBatch:
         if magic != _MAGIC:
             raise ValueError(f"not a fix batch: starts with {magic!r}")
         start = _HEAD.size + size
-        head = json.loads(blob[_HEAD.size : start])
+        terminals, lengths = _batch_head(blob[_HEAD.size : start])
         end = start + count * FIX.itemsize
-        if len(blob) < end:
-            raise ValueError(f"fix batch cut short: {len(blob)} of at least {end} bytes")
+        if len(blob) < end + sum(lengths) or len(lengths) > count:
+            raise ValueError(f"fix batch cut short: {len(blob)} of at least {end + sum(lengths)} bytes")
         rows = np.frombuffer(blob, FIX, count, start)
+        if count and int(rows["terminal"].max()) >= len(terminals):
+            raise ValueError(f"fix batch names terminal {int(rows['terminal'].max())} of {len(terminals)}")
         attributes: list[bytes] = [b""] * count
-        for i, length in enumerate(head["attributes"]):
+        for i, length in enumerate(lengths):
             attributes[i] = blob[end : end + length]
             end += length
-        return cls(head["terminals"], rows, attributes)
+        return cls(terminals, rows, attributes)
 
     def split(self, most: int) -> Iterator[FixBatch]:
         """The same fixes in batches of at most `most`, each with only the terminals that it names."""
@@ -270,6 +273,10 @@ class FixBatch:
             rows = self.rows[start : start + most].copy()
             named, rows["terminal"] = np.unique(rows["terminal"], return_inverse=True)
             yield FixBatch([self.terminals[i] for i in named], rows, self.attributes[start : start + most])
+
+    def only(self, chosen: NDArray[np.intp]) -> FixBatch:
+        """The fixes at these indices."""
+        return FixBatch(self.terminals, self.rows[chosen], [self.attributes[i] for i in chosen.tolist()])
 
     def newest(self, by: str = "time", without: Flag = BAD | Flag.BACKFILL) -> NDArray[np.intp]:
         """Indices of each terminal's newest fix among those that have none of these flags.
@@ -297,6 +304,17 @@ class FixBatch:
             attributes.extend(batch.attributes)
         rows = np.concatenate(parts) if parts else np.empty(0, FIX)
         return cls(list(index), rows, attributes)
+
+
+def _batch_head(text: bytes) -> tuple[list[str], list[int]]:
+    """Names of terminals, and lengths of the first fixes' attributes. Raises ValueError."""
+    head = orjson.loads(text)
+    terminals, lengths = (head.get(k) for k in ("terminals", "attributes")) if isinstance(head, dict) else (None, None)
+    if not isinstance(terminals, list) or not all(isinstance(name, str) for name in terminals):
+        raise ValueError("fix batch: its terminals are no list of names")
+    if not isinstance(lengths, list) or not all(isinstance(n, int) and n >= 0 for n in lengths):
+        raise ValueError("fix batch: its attributes' lengths are no list of numbers")
+    return terminals, lengths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,21 +6,25 @@ It is the gateway's own, so that terminals can log in while the database is away
 
 from __future__ import annotations
 
-import csv
+import asyncio
 import hmac
-import io
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 
-from gateway.errors import RollError
-from gateway.report import Enrolment, terminal_key
+import structlog
 
-COLUMNS = ("terminal", "protocol", "plate", "vehicle_class", "company")
+from gateway.report import Enrolment
+
+log = structlog.get_logger()
+T = TypeVar("T")
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS roll (
     terminal      TEXT PRIMARY KEY,   -- key "protocol/number"
@@ -45,7 +49,11 @@ class _Codes:
 
 
 class Roll:
-    """The roll in a directory. Look-ups are in memory; another process's import is seen by `refresh`."""
+    """The roll in a directory. Another process's import is seen by `refresh`.
+
+    What sessions ask is answered from memory, and codes are written by a thread of its own: a terminal
+    that logs in never waits for the disk or for somebody else's lock on the file.
+    """
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -57,8 +65,11 @@ class Roll:
         self._db.executescript(SCHEMA)
         if not self._db.execute("SELECT 1 FROM announced").fetchone():
             self._db.execute("INSERT INTO announced VALUES (0)")
-        self._seen = -1
+        self._thread = ThreadPoolExecutor(1, "roll")
+        self._lock = threading.Lock()  # of the two below
         self._codes: dict[str, _Codes] = {}
+        self._unwritten: dict[str, _Codes] = {}
+        self._seen = -1
         self.refresh()
 
     def refresh(self) -> bool:
@@ -68,8 +79,14 @@ class Roll:
             return False
         self._seen = version
         rows = self._db.execute("SELECT terminal, code, fresh, model FROM roll WHERE active")
-        self._codes = {terminal: _Codes(*codes) for terminal, *codes in rows}
+        codes = {terminal: _Codes(*rest) for terminal, *rest in rows}
+        with self._lock:
+            self._codes = codes | {t: unwritten for t, unwritten in self._unwritten.items() if t in codes}
         return True
+
+    async def ask(self, question: Callable[[], T]) -> T:
+        """The answer of one of the methods that look into the file, from the thread that owns it."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, question)
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -80,8 +97,7 @@ class Roll:
     def issue_code(self, terminal: str, model: str) -> str:
         code = secrets.token_hex(16)
         digest = self._digest(code)
-        self._db.execute("UPDATE roll SET fresh = ?, model = ? WHERE terminal = ?", (digest, model, terminal))
-        self._codes[terminal] = _Codes(self._codes[terminal].current, digest, model)
+        self._change(terminal, _Codes(self._codes[terminal].current, digest, model))
         return code
 
     def model(self, terminal: str) -> str:
@@ -94,10 +110,28 @@ class Roll:
         if codes is None:
             return False
         if codes.fresh is not None and hmac.compare_digest(codes.fresh, digest):
-            self._db.execute("UPDATE roll SET code = fresh, fresh = NULL WHERE terminal = ?", (terminal,))
-            self._codes[terminal] = _Codes(digest, None, codes.model)
+            self._change(terminal, _Codes(digest, None, codes.model))
             return True
         return codes.current is not None and hmac.compare_digest(codes.current, digest)
+
+    def _change(self, terminal: str, codes: _Codes) -> None:
+        with self._lock:
+            self._codes[terminal] = self._unwritten[terminal] = codes
+        self._thread.submit(self._write, terminal, codes)
+
+    def _write(self, terminal: str, codes: _Codes) -> None:
+        """A code that could not be written is good until this process ends; then the terminal registers again."""
+        try:
+            self._db.execute(
+                "UPDATE roll SET code = ?, fresh = ?, model = ? WHERE terminal = ?",
+                (codes.current, codes.fresh, codes.model, terminal),
+            )
+        except sqlite3.Error as error:
+            log.error("a code is not written to the roll", terminal=terminal, cause=str(error))
+            return
+        with self._lock:
+            if self._unwritten.get(terminal) is codes:
+                del self._unwritten[terminal]
 
     def _digest(self, code: str) -> bytes:
         return hmac.digest(self._key, code.encode(), sha256)
@@ -140,6 +174,8 @@ class Roll:
         self._db.execute("UPDATE announced SET revision = ?", (revision,))
 
     def close(self) -> None:
+        """Write what is still unwritten, and close."""
+        self._thread.shutdown()
         self._db.close()
 
 
@@ -159,46 +195,3 @@ def _server_key(path: Path) -> bytes:
     except FileExistsError:
         pass
     return path.read_bytes()
-
-
-def parse_csv(data: bytes, protocols: Sequence[str]) -> list[Enrolment]:
-    """A roll file -> rows. UTF-8 (with or without BOM) or GBK.
-
-    Header `terminal,protocol,plate,vehicle_class,company` in any order; the last two may be missing.
-    Raises RollError that lists every bad line with its number; then nothing is to be imported.
-    """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("gb18030", errors="replace")
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = [name for name in COLUMNS[:3] if name not in (reader.fieldnames or ())]
-    if missing:
-        raise RollError(f"line 1: the header lacks {', '.join(missing)} (expected {','.join(COLUMNS)})")
-    rows: dict[str, Enrolment] = {}
-    problems = []
-    for row in reader:
-        try:
-            enrolment = _parse_row(row, protocols)
-            if enrolment.terminal in rows:
-                raise RollError(f"terminal {enrolment.terminal} stands twice")
-            rows[enrolment.terminal] = enrolment
-        except RollError as error:
-            problems.append(f"line {reader.line_num}: {error}")
-    if problems:
-        raise RollError("\n".join(problems))
-    return list(rows.values())
-
-
-def _parse_row(row: dict[str, str | None], protocols: Sequence[str]) -> Enrolment:
-    value = {name: (row.get(name) or "").strip() for name in COLUMNS}
-    if value["protocol"] not in protocols:
-        raise RollError(f"unknown protocol {value['protocol']!r} (known: {', '.join(protocols)})")
-    if not value["terminal"]:
-        raise RollError("no terminal number")
-    if not value["plate"]:
-        raise RollError(f"terminal {value['terminal']} has no plate")
-    return Enrolment(
-        terminal=terminal_key(value["protocol"], value["terminal"]), plate=value["plate"],
-        vehicle_class=value["vehicle_class"] or "taxi", company=value["company"],
-    )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -19,8 +20,9 @@ import uvloop
 from simulator import fleet, gazetteer, replay, scenario
 from simulator.city.generate import CITY_FILE, PLACES_FILE, SEED, generate
 from simulator.demand import Demand
-from simulator.demo import Demo, DemoError
+from simulator.demo import Demo
 from simulator.gazetteer import GazetteerError
+from simulator.processes import DemoError
 from simulator.replay import Trace, TraceError
 from simulator.roads.read import RoadsError
 from simulator.roads.route import Roads
@@ -44,7 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger("debug" if arguments.verbose else "info"),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -77,9 +81,13 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--var", type=Path, default=Path("var"), metavar="DIR", help="where everything is kept")
     parser.add_argument("--scenario", default="kunshan", help="name or file (default %(default)s)")
     parser.add_argument(
-        "--database", default="embedded", help="embedded, timescale (from Debian's packages, as root), or a URL"
-    )
-    parser.add_argument("--region", default="china", help="where fixes are plausible: china, world or a box")
+        "--database", default=os.environ.get("TAXIHUB_DATABASE_URL") or "embedded",
+        help="embedded, timescale (from Debian's packages, as root), or a URL (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--region", default=os.environ.get("TAXIHUB_REGION") or "china",
+        help="where fixes are plausible: china, world, or west,south,east,north in degrees (default %(default)s)",
+    )  # fmt: skip
     parser.set_defaults(run=_demo)
 
 

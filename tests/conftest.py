@@ -1,5 +1,8 @@
 """What every test may use: the shared folder beside the project, and an empty database of either kind."""
 
+import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +14,15 @@ from tracking import embedded, timescale
 from tracking.migrate import migrate
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+TEMPORARY = tempfile.mkdtemp(prefix="taxihub-test-")
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", TEMPORARY)
+"""Of this run alone: a run that starts beside it would take the database's rights to the common directory."""
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """Leave the files of failed tests to be looked at."""
+    if exitstatus == pytest.ExitCode.OK:
+        shutil.rmtree(TEMPORARY, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

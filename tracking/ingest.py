@@ -9,16 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import psycopg
 import structlog
 
 from gateway.report import Enrolment, FixBatch, moment
 from gateway.spool import Entry, SpoolError, SpoolReader
-from tracking.store import REFUSED, Store
+from tracking.store import DAY_US, REFUSED, Store
 
 log = structlog.get_logger()
 RETRY_S = 1.0
 READER = "tracking"
+MOST_DAYS = 64
+"""Of fixes in one transaction: each day's chunk takes locks, and a database has few."""
 
 
 @dataclass
@@ -68,22 +71,34 @@ class Writer:
             reader.passed(offset)
 
     def _write(self, connection: psycopg.Connection, store: Store, spool: str, entries: Sequence[Entry]) -> None:
+        """Entries and their offset in one transaction.
+
+        Of fixes on more days than one transaction should touch, parts go ahead in transactions of their
+        own: interrupted between them, everything is read again and nothing stands twice.
+        """
+        read = [(entry, _fixes(entry)) for entry in entries]
+        *ahead, fixes = _by_days([(entry.seq, batch) for entry, batch in read if batch is not None])
         try:
+            for part in ahead:
+                with connection.transaction():
+                    self._store(store, spool, part)
             with connection.transaction():
-                batches = [b for e in entries if (b := self._take(store, spool, e)) is not None]
-                self._store(store, spool, batches)
-                store.advance(spool, entries[-1].seq)
+                for entry, batch in read:
+                    if batch is None:
+                        self._take(store, spool, entry)
+                self._store(store, spool, fixes)
+                store.advance(spool, entries[-1].seq, moment(entries[-1].received))
         except BaseException:
             store.forget()
             raise
 
-    def _take(self, store: Store, spool: str, entry: Entry) -> tuple[int, FixBatch] | None:
-        """An entry's fixes; entries of other kinds are stored at once, nonsense is quarantined."""
+    def _take(self, store: Store, spool: str, entry: Entry) -> None:
+        """Store an entry that is no batch of fixes; nonsense is quarantined."""
         try:
-            if entry.kind == "fix":
-                return entry.seq, FixBatch.from_bytes(entry.columns)
             with store.savepoint():
-                if entry.kind == "terminal":
+                if entry.kind == "fix":
+                    FixBatch.from_bytes(entry.columns)  # says what is wrong with it
+                elif entry.kind == "terminal":
                     store.enrol(Enrolment(**json.loads(entry.columns)), moment(entry.received))
                 elif entry.kind == "command":
                     store.command(json.loads(entry.columns))
@@ -94,11 +109,9 @@ class Writer:
                 else:
                     raise ValueError(f"unknown kind {entry.kind!r}")
             self.counts[entry.kind] += 1
-            return None
         except (ValueError, TypeError, KeyError, *REFUSED) as error:
             store.forget()
             self._quarantine(store, spool, entry.seq, None, str(error), entry.columns)
-            return None
 
     def _store(self, store: Store, spool: str, batches: Sequence[tuple[int, FixBatch]]) -> None:
         """All batches by one COPY. Where the database refuses a row, halves, until that row stands alone."""
@@ -127,3 +140,25 @@ class Writer:
         log.error("quarantined", spool=spool, seq=seq, terminal=key, cause=cause)
         store.quarantine(spool, seq, key, cause, content)
         self.counts["quarantined"] += 1
+
+
+def _fixes(entry: Entry) -> FixBatch | None:
+    """A batch of fixes; None for an entry of another kind, and for one that cannot be read."""
+    if entry.kind != "fix":
+        return None
+    try:
+        return FixBatch.from_bytes(entry.columns)
+    except ValueError:
+        return None
+
+
+def _by_days(batches: Sequence[tuple[int, FixBatch]]) -> list[Sequence[tuple[int, FixBatch]]]:
+    """The same in groups of few days each: nearly always one group."""
+    days = [np.unique(batch.rows["time"] // DAY_US) for _, batch in batches]
+    distinct = np.unique(np.concatenate(days)) if days else np.empty(0, np.int64)
+    if len(distinct) <= MOST_DAYS:
+        return [batches]
+    whole, seq = FixBatch.concat(batch for _, batch in batches), batches[-1][0]
+    on = whole.rows["time"] // DAY_US
+    groups = (distinct[start : start + MOST_DAYS] for start in range(0, len(distinct), MOST_DAYS))
+    return [[(seq, whole.only(np.flatnonzero(np.isin(on, group))))] for group in groups]

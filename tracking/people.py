@@ -74,6 +74,24 @@ async def set_password(db: Connection, name: str, password: str, *, by: str) -> 
         await record(db, by, "account.set_password", name)
 
 
+async def put(db: Connection, name: str, password: str, role: Role, *, by: str) -> bool:
+    """See to it that this account exists with this password; tells whether anything changed. Raises PeopleError.
+
+    A role that differs is an error: rights are not changed in passing.
+    """
+    cursor = await db.execute("SELECT role, password_hash, active FROM account WHERE name = %s", (name,))
+    row = await cursor.fetchone()
+    if row is None:
+        await create(db, name, password, role, by=by)
+        return True
+    if row[0] != role:
+        raise PeopleError(f"account {name!r} has the role {row[0]}, not {role}")
+    if row[2] and await asyncio.to_thread(_verify, row[1], password):
+        return False
+    await set_password(db, name, password, by=by)
+    return True
+
+
 async def _hash(name: str, password: str) -> str:
     if not name.strip() or name != name.strip() or len(name) > 64:
         raise PeopleError("an account's name has 1 to 64 characters, without blanks around it")

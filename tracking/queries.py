@@ -51,13 +51,11 @@ async def vehicle(db: Connection, vehicle_id: int) -> Vehicle | None:
     return _vehicle(rows[0]) if rows else None
 
 
-async def vehicle_ids(db: Connection) -> dict[str, int]:
-    """Terminal key -> id of the vehicle in which it stands now."""
-    cursor = await db.execute(
-        "SELECT terminal.key, fitting.vehicle_id FROM fitting JOIN terminal ON terminal.id = fitting.terminal_id"
-        " WHERE fitting.until = 'infinity'"
-    )
-    return dict(await cursor.fetchall())
+async def stored_up_to(db: Connection) -> datetime | None:
+    """When the gateway received the newest of what is stored; None before anything is."""
+    (row,) = await _rows(db, "SELECT max(received) AS received FROM spool_offset", {})
+    received: datetime | None = row["received"]
+    return received
 
 
 async def fleet_version(db: Connection) -> str:

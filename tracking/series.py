@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import Any, Protocol
 
 import psycopg
@@ -19,6 +20,8 @@ log = structlog.get_logger()
 Connection = psycopg.Connection[Any]
 OLDEST_TIMESCALE = (2, 18, 1)
 """Before it, ON CONFLICT DO NOTHING into a compressed chunk dropped rows."""
+OLDEST, AHEAD, MOST_NEW = timedelta(days=400), timedelta(days=1), 16
+"""Which days get a partition of their own, and how many in one transaction."""
 
 
 class Series(Protocol):
@@ -55,7 +58,14 @@ class Partitioned:
         return f"CREATE TABLE {table}_other PARTITION OF {table} DEFAULT"
 
     def ensure(self, connection: Connection, table: str, days: Iterable[date]) -> None:
-        for day in sorted(days):
+        """The newest few of the days that are not older than a year; the rest stays in the default partition.
+
+        Each partition takes a lock until the transaction ends, and locks are few: one terminal whose
+        clock has run wild must not use them up.
+        """
+        today = datetime.now(UTC).date()
+        recent = (day for day in sorted(days, reverse=True) if today - OLDEST <= day <= today + AHEAD)
+        for day in islice(recent, MOST_NEW):
             name = f"{table}_{day:%Y%m%d}"
             if connection.execute("SELECT to_regclass(%s)", (name,)).fetchone() == (None,):
                 self._add(connection, table, name, day)

@@ -21,6 +21,8 @@ from tracking.series import Series, of
 DAY_US = 86_400_000_000
 COPY = f"COPY {{}} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 STATE = ("lat", "lon", "speed", "course", "altitude", "odometer", "alarms", "status", "satellites", "signal")
+AGAIN = timedelta(hours=1)
+"""Within this time the same frame of a terminal is a repetition; later, its serial has come round."""
 REFUSED = (psycopg.DataError, errors.CheckViolation, errors.NotNullViolation)
 """The row is at fault, not the database: quarantine it and go on."""
 
@@ -46,10 +48,12 @@ class Store:
         row = self._db.execute("SELECT seq FROM spool_offset WHERE spool = %s", (spool,)).fetchone()
         return int(row[0]) if row else 0
 
-    def advance(self, spool: str, seq: int) -> None:
+    def advance(self, spool: str, seq: int, received: datetime) -> None:
+        """Everything up to `seq`, which the gateway received then, is stored."""
         self._db.execute(
-            "INSERT INTO spool_offset VALUES (%s, %s) ON CONFLICT (spool) DO UPDATE SET seq = excluded.seq",
-            (spool, seq),
+            "INSERT INTO spool_offset VALUES (%s, %s, %s) ON CONFLICT (spool)"
+            " DO UPDATE SET seq = excluded.seq, received = excluded.received",
+            (spool, seq, received),
         )
 
     def quarantine(self, spool: str, seq: int, terminal: str | None, cause: str, content: bytes) -> None:
@@ -62,10 +66,15 @@ class Store:
         """A message that is no position."""
         (terminal_id,) = self._terminal_ids([terminal])
         self._db.execute(
-            "INSERT INTO message (terminal_id, digest, received, name, frame, reports) VALUES (%s, %s, %s, %s, %s, %s)"
-            " ON CONFLICT DO NOTHING",
-            (int(terminal_id), sha256(frame).digest(), received, name, frame, Jsonb(reports)),
-        )
+            "INSERT INTO message (terminal_id, digest, received, name, frame, reports)"
+            " SELECT %(terminal)s, %(digest)s, %(received)s, %(name)s, %(frame)s, %(reports)s WHERE NOT EXISTS"
+            " (SELECT 1 FROM message WHERE terminal_id = %(terminal)s AND digest = %(digest)s"
+            " AND received BETWEEN %(received)s - %(window)s AND %(received)s + %(window)s)",
+            {
+                "terminal": int(terminal_id), "digest": sha256(frame).digest(), "received": received, "name": name,
+                "frame": frame, "reports": Jsonb(reports), "window": AGAIN,
+            },
+        )  # fmt: skip
 
     def command(self, order: Mapping[str, Any]) -> None:
         """One step of a command to a terminal, as `gateway.outbox` tells it; steps are kept, the newest wins."""

@@ -99,7 +99,10 @@ def server(name: str, root: Path = ROOT) -> Iterator[str]:
     options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
     with (directory / "log").open("ab") as log:
         process = subprocess.Popen(
-            [*inside, f"{BINARIES}/postgres", "-D", data, *options], stdout=log, stderr=log, start_new_session=True
+            [*inside, "setpriv", "--pdeathsig", "INT", f"{BINARIES}/postgres", "-D", data, *options],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         url = f"postgresql://postgres@/postgres?host={directory}"

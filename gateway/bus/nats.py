@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import nats.errors
 import structlog
@@ -42,12 +43,13 @@ class NatsBus:
             await self._connected()
             await asyncio.Event().wait()
         finally:
+            self._away = True  # by our own will: nothing to say
             await self._client.close()
 
     async def _connected(self) -> None:
         self._away = False
         self._ready.set()
-        log.info("bus connected", url=self._url)
+        log.info("bus connected", server=urlsplit(self._url).netloc.rpartition("@")[2])
 
     async def _disconnected(self) -> None:
         await self._error(ConnectionError("disconnected"))

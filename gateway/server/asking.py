@@ -7,15 +7,14 @@ the spool; neither is lost by a restart.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gateway.command import Command, RequestAttachments
+from gateway.disk import space
 from gateway.requests import Request, Requests
-from gateway.spool import SpoolFull
 
 ACTOR = "gateway"
 EXPIRES_S = 3600.0
@@ -31,18 +30,14 @@ class Orders(Protocol):
 
 
 def follower(requests: Requests) -> Callable[[list[dict[str, Any]], int], None]:
-    """What the committer lets be remembered of reports, in its thread. Raises SpoolFull when the disk is."""
+    """What the committer lets be remembered of reports, in its thread. Raises StorageFull."""
 
     def follow(reports: list[dict[str, Any]], now_us: int) -> None:
         labels = _labels(reports)
         if not labels:
             return
-        try:
+        with space("requests of attachments"):
             requests.want(labels, now_us)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                raise SpoolFull("no space left for requests of attachments") from error
-            raise
 
     return follow
 

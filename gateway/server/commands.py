@@ -15,12 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+import orjson
 import structlog
 
 from gateway import command
 from gateway.bus import COMMAND_STATE_SUBJECT, COMMAND_SUBJECT, Bus, Message
 from gateway.command import Command
-from gateway.errors import ProtocolError
+from gateway.disk import space
+from gateway.errors import ProtocolError, StorageFull
 from gateway.outbox import Order, Outbox, State
 from gateway.session import Answer
 from gateway.spool import Entry
@@ -28,10 +30,13 @@ from gateway.spool import Entry
 log = structlog.get_logger()
 T = TypeVar("T")
 TICK_S = 0.5
+FULL_RETRY_S = 1.0
 ANSWER_S = 10.0
 ATTEMPTS = 3
 EXPIRES_S = 120.0
 """How long a command waits for its terminal unless its sender says otherwise."""
+LONGEST_S = 30 * 86_400.0
+LONGEST_NAME = 128
 
 
 class Lines(Protocol):
@@ -110,28 +115,28 @@ class Commands:
     async def _take(self, message: Message) -> None:
         """{"command", "actor", "expires_s", "id"} or a bare command -> the order that it has become."""
         try:
-            data = json.loads(message.payload)
-            wrapped = data if isinstance(data, dict) and "command" in data else {"command": data}
-            wanted = command.from_plain(wrapped["command"])
-            actor, key = str(wrapped.get("actor", "")), wrapped.get("id")
-            lasting = float(wrapped.get("expires_s", EXPIRES_S))
-        except (ValueError, TypeError) as error:
-            await message.respond(json.dumps({"error": str(error)}).encode())
+            wanted, actor, key, lasting_us = _read(message.payload)
+            order = await self._try(self._acceptance(wanted, actor, lasting_us, key))
+        except (ValueError, TypeError, StorageFull) as error:
+            log.warning("command refused", cause=str(error))
+            await message.respond(json.dumps({"error": str(error)}, ensure_ascii=False).encode())
             return
-        order = await self.accept(wanted, actor=actor, expires_s=lasting, key=key)
         await self._deliver(order.terminal)
         order = await self._ask(lambda: self.outbox.order(order.id))
         await message.respond(json.dumps(order.to_plain(), ensure_ascii=False).encode())
 
     async def accept(self, wanted: Command, *, actor: str, expires_s: float, key: str | None = None) -> Order:
-        """Take a command, durably; `called` lets it be said. The same key again gives the order that it has made."""
+        """Take a command of our own, durably; `called` lets it be said. The same key again gives the same order."""
+        return await self._ask(self._acceptance(wanted, actor, int(expires_s * 1e6), key))
+
+    def _acceptance(self, wanted: Command, actor: str, lasting_us: int, key: str | None) -> Callable[[], Order]:
         now = _now()
 
         def add() -> Order:
             self.before(wanted)
-            return self.outbox.add(wanted, actor=actor, now_us=now, expires_us=now + int(expires_s * 1e6), key=key)
+            return self.outbox.add(wanted, actor=actor, now_us=now, expires_us=now + lasting_us, key=key)
 
-        return await self._ask(add)
+        return add
 
     async def _greet(self, terminal: str) -> None:
         await self.lines.welcome(terminal)
@@ -192,7 +197,32 @@ class Commands:
             await self._ask(lambda: self.outbox.told(steps[-1][0]))
 
     async def _ask(self, question: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, question)
+        """What the outbox says. Waits while its disk is full, so that no step is forgotten."""
+        while True:
+            try:
+                return await self._try(question)
+            except StorageFull as error:
+                log.error("commands wait", cause=str(error))
+                await asyncio.sleep(FULL_RETRY_S)
+
+    async def _try(self, question: Callable[[], T]) -> T:
+        """The same; raises StorageFull."""
+        with space("the outbox"):
+            return await asyncio.get_running_loop().run_in_executor(self._thread, question)
+
+
+def _read(payload: bytes) -> tuple[Command, str, str | None, int]:
+    """Command, actor, key and how long it may wait, in us. Raises ValueError and TypeError."""
+    data = orjson.loads(payload)
+    wrapped = data if isinstance(data, dict) and "command" in data else {"command": data}
+    actor, key, lasting = wrapped.get("actor", ""), wrapped.get("id"), wrapped.get("expires_s", EXPIRES_S)
+    if not isinstance(actor, str) or len(actor) > LONGEST_NAME:
+        raise ValueError(f"actor: a text of at most {LONGEST_NAME} characters is expected")
+    if key is not None and not (isinstance(key, str) and 0 < len(key) <= LONGEST_NAME):
+        raise ValueError(f"id: a text of 1 to {LONGEST_NAME} characters is expected")
+    if isinstance(lasting, bool) or not isinstance(lasting, int | float) or not 0 < lasting <= LONGEST_S:
+        raise ValueError(f"expires_s: a number of seconds up to {LONGEST_S:g} is expected")
+    return command.from_plain(wrapped["command"]), actor, key, int(lasting * 1e6)
 
 
 def _now() -> int:

@@ -12,17 +12,19 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
 import structlog
 
+from gateway.errors import StorageFull
 from gateway.media import MediaStore
 from gateway.report import FixBatch
 from gateway.server.batch import Judge, Tick, decode
 from gateway.session import Chunk, Held, Outcome, Progress, Said
-from gateway.spool import Entry, Spool, SpoolFull
+from gateway.spool import Entry, Spool
 
 log = structlog.get_logger()
 FULL_RETRY_S = 1.0
@@ -59,6 +61,7 @@ class Committer:
     _notices: list[Entry] = field(default_factory=list)
     _done: list[asyncio.Future[None]] = field(default_factory=list)
     _size: int = 0
+    _sampled: float = -1.0
     _paused: bool = False
     _finishing: bool = False
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -128,11 +131,20 @@ class Committer:
         for (source, held), outcome in zip(taken, outcomes, strict=True):
             source.settle(held, outcome)
         self.counts.update(tick.counts)
+        self._sample(tick)
         self.counts["commits"] += 1
         if self._paused and self._size <= self.pending_bytes // 2:
             self._pause(False)
         if len(tick.fixes) or tick.reports:
             await self.publish(tick.fixes, tick.reports)
+
+    def _sample(self, tick: Tick) -> None:
+        """Log a few frames a second whose fixes were not taken as good."""
+        now = time.monotonic()
+        if tick.refused and now - self._sampled >= 1:
+            self._sampled = now
+            for terminal, cause, frame in tick.refused:
+                log.warning("fix not taken as good", terminal=terminal, cause=cause, frame=frame[:256].hex())
 
     def _became_full(self) -> None:
         if self.spool_full_since is None:
@@ -149,14 +161,15 @@ class Committer:
             tick = decode(kept, now_us, self.judge)
             self.follow(tick.reports, now_us)
             self.spool.append([*notices, *tick.entries])
-        except SpoolFull:
-            self.spool.trim(now_us)
+        except StorageFull:
+            with suppress(StorageFull):
+                self.spool.trim(now_us)
             return None
         ok = iter(tick.ok)
         return tick, [progress[i] if i in progress else Outcome(next(ok)) for i in range(len(held))]
 
     def _keep_media(self, held: list[Held], now_us: int) -> tuple[list[Held], dict[int, Outcome]]:
-        """Pieces of media go to their store; what is whole becomes a message that says so. Raises SpoolFull."""
+        """Pieces of media go to their store; what is whole becomes a message that says so. Raises StorageFull."""
         kept, outcomes, said = [], dict[int, Outcome](), []
         for i, one in enumerate(held):
             if not isinstance(one.content, Chunk):
@@ -173,5 +186,8 @@ class Committer:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(UPKEEP_S)
-            await loop.run_in_executor(self._thread, self.spool.trim, time.time_ns() // 1000)
-            await asyncio.to_thread(self.spool.checkpoint)
+            try:
+                await loop.run_in_executor(self._thread, self.spool.trim, time.time_ns() // 1000)
+                await asyncio.to_thread(self.spool.checkpoint)
+            except StorageFull as error:
+                log.error("upkeep waits", cause=str(error))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
-import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
 
 import structlog
 
 from gateway.attachments import AttachmentStore, Finished
-from gateway.errors import UploadRefused
+from gateway.disk import space
+from gateway.errors import StorageFull, UploadRefused
 from gateway.requests import Requests
 from gateway.session import Held, Outcome
 from gateway.upload import Announced, Begun, Ended, Piece
@@ -35,28 +34,31 @@ class Intake:
     def take(self, held: Held, now_us: int) -> Outcome | Finished:
         """The answer's outcome, or the file that is whole now."""
         try:
-            return self._take(held, now_us)
+            with space("attachments"):
+                return self._take(held, now_us)
         except UploadRefused as refused:
             self.counts[f"jsatl.{refused.cause}"] += 1
             if self.counts[f"jsatl.{refused.cause}"] == 1:  # of those since the last collection
                 log.warning("attachment refused", terminal=held.terminal, why=str(refused))
-        except (OSError, sqlite3.OperationalError) as error:
+        except StorageFull as error:
             self._full(error)
         return REFUSED
 
     def told(self, ids: list[int]) -> None:
         """The history knows of these files. Where that cannot be written down it is told once more after a restart."""
         try:
-            self.store.told(ids)
-        except sqlite3.OperationalError as error:
+            with space("attachments"):
+                self.store.told(ids)
+        except StorageFull as error:
             self._full(error)
 
     def upkeep(self, now_us: int) -> None:
         """Make pieces durable, and drop what has been waited for long enough."""
         try:
-            dropped = self.store.trim(now_us, self.keep_us)
-            self.requests.trim(now_us - self.keep_us)
-        except (OSError, sqlite3.OperationalError) as error:
+            with space("attachments"):
+                dropped = self.store.trim(now_us, self.keep_us)
+                self.requests.trim(now_us - self.keep_us)
+        except StorageFull as error:
             self._full(error)
             return
         if dropped:
@@ -84,14 +86,6 @@ class Intake:
         self.requests.renew(request, now_us)
         self.store.admit(request, now_us)
 
-    def _full(self, error: OSError | sqlite3.OperationalError) -> None:
-        """Count that the disk is full; raises any other error."""
-        full = (
-            error.errno in (errno.ENOSPC, errno.EDQUOT)
-            if isinstance(error, OSError)
-            else error.sqlite_errorcode == sqlite3.SQLITE_FULL
-        )
-        if not full:
-            raise error
+    def _full(self, error: StorageFull) -> None:
         self.counts["jsatl.disk_full"] += 1
-        log.error("no space left for attachments")
+        log.error("attachments are refused", cause=str(error))

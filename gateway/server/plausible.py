@@ -44,7 +44,7 @@ def judge(rows: NDArray[np.void], region: Region, ahead_us: int) -> NDArray[np.u
     outside = (lon < region.west) | (lon > region.east) | (lat < region.south) | (lat > region.north)
     null = (lat == 0) & (lon == 0)
     clock = (rows["time"] < YEAR_2000_US) | (rows["time"] > rows["received"] + ahead_us)
-    motion = (rows["speed"] > TOP_SPEED) | (rows["course"] > 360)
+    motion = (rows["speed"] > TOP_SPEED) | (rows["speed"] < 0) | (rows["course"] > 360) | (rows["course"] < 0)
     found = {
         Flag.NO_FIX: (rows["status"] & np.uint32(Status.POSITIONED)) == 0,
         Flag.CLOCK: clock,

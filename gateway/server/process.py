@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -138,18 +139,24 @@ class Gateway:
         return servers
 
     async def _follow_roll(self) -> None:
-        """See other processes' changes of the roll, and announce changes downstream through the spool."""
-        roll = self.parts.roll
+        """See other processes' changes of the roll, and announce them."""
         while True:
-            roll.refresh()
-            rows, revision = roll.unannounced()
-            if rows:
-                now_us = time.time_ns() // 1000
-                entries = [Entry("terminal", now_us, json.dumps(asdict(row)).encode()) for row in rows]
-                await self.parts.committer.notice(entries)
-                roll.announced(revision)
-                log.info("roll announced", terminals=len(rows))
+            try:
+                await self._announce(self.parts.roll)
+            except sqlite3.Error as error:
+                log.error("the roll cannot be followed, trying on", cause=str(error))
             await asyncio.sleep(ROLL_S)
+
+    async def _announce(self, roll: Roll) -> None:
+        """Tell downstream, through the spool, which rows have changed."""
+        await roll.ask(roll.refresh)
+        rows, revision = await roll.ask(roll.unannounced)
+        if rows:
+            now_us = time.time_ns() // 1000
+            entries = [Entry("terminal", now_us, json.dumps(asdict(row)).encode()) for row in rows]
+            await self.parts.committer.notice(entries)
+            await roll.ask(partial(roll.announced, revision))
+            log.info("roll announced", terminals=len(rows))
 
     async def _answer_counts(self) -> None:
         async with self.parts.bus.subscribe(COUNTS_SUBJECT) as messages:

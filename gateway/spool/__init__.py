@@ -9,7 +9,7 @@ of a command to a terminal).
 """
 
 from gateway.errors import SpoolError
-from gateway.spool.log import Entry, Spool, SpoolFull
+from gateway.spool.log import Entry, Spool
 from gateway.spool.reader import SpoolReader
 
-__all__ = ["Entry", "Spool", "SpoolError", "SpoolFull", "SpoolReader"]
+__all__ = ["Entry", "Spool", "SpoolError", "SpoolReader"]

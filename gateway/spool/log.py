@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.errors import SpoolError
+from gateway.disk import space
+from gateway.errors import StorageFull
 
 FILE = "spool.sqlite"
 SCHEMA = """
@@ -22,10 +23,6 @@ CREATE TABLE IF NOT EXISTS entry (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL) STRICT;
 """
-
-
-class SpoolFull(SpoolError):
-    """The bound in bytes or the disk is reached: acknowledge nothing, stop reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ class Spool:
     """Append, checkpoint and trim.
 
     directory    where the file lives; readers leave their offsets beside it
-    limit_bytes  bound of live data; beyond it `append` raises SpoolFull
+    limit_bytes  bound of live data; beyond it `append` raises StorageFull
     keep_us      consumed entries stay this long, so that a decoder's mistake can be re-decoded
     """
 
@@ -70,6 +67,7 @@ class Spool:
         self._limit = limit_bytes
         self._keep_us = keep_us
         self._db = self._connect()
+        self._side = self._connect()  # of the thread that checkpoints; kept, so that it needs no descriptor later
         self._db.executescript(SCHEMA)
         if not self._db.execute("SELECT 1 FROM identity").fetchone():
             self._db.execute("INSERT INTO identity VALUES (?)", (uuid.uuid4().hex,))
@@ -86,25 +84,23 @@ class Spool:
     def append(self, entries: Iterable[Entry]) -> int:
         """Write all entries in one durable transaction; returns the last sequence number.
 
-        Raises SpoolFull when the bound or the disk is reached, in which case nothing was written.
+        Raises StorageFull when the bound or the disk is reached, in which case nothing was written.
         Any other sqlite3 error means that durability is unknown: the process must end.
         """
         if self.size() > self._limit:
-            raise SpoolFull(f"spool holds {self.size()} bytes, its limit is {self._limit}")
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            cursor = self._db.executemany(
-                "INSERT INTO entry (kind, received, columns, raw) VALUES (?, ?, ?, ?)",
-                ((e.kind, e.received, e.columns, e.raw) for e in entries),
-            )
-            self._db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                raise SpoolFull("no space left on the spool's disk") from error
-            raise
-        cursor.close()
+            raise StorageFull(f"spool holds {self.size()} bytes, its limit is {self._limit}")
+        with space("the spool"):
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._db.executemany(
+                    "INSERT INTO entry (kind, received, columns, raw) VALUES (?, ?, ?, ?)",
+                    ((e.kind, e.received, e.columns, e.raw) for e in entries),
+                ).close()
+                self._db.execute("COMMIT")
+            except sqlite3.OperationalError:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
         (last,) = self._db.execute("SELECT max(seq) FROM entry").fetchone()
         return int(last)
 
@@ -120,21 +116,26 @@ class Spool:
         When more than half of the bound is used, consumed entries go without regard to their age.
         Returns the number of entries deleted. Without any reader nothing is deleted.
         """
-        passed = min((int(p.read_text()) for p in self._directory.glob("reader-*.offset")), default=0)
+        passed = min((_offset(p) for p in self._directory.glob("reader-*.offset")), default=0)
         horizon = now_us if self.size() > self._limit // 2 else now_us - self._keep_us
-        return self._db.execute(
-            "DELETE FROM entry WHERE seq IN (SELECT seq FROM entry WHERE seq <= ? AND received <= ?"
-            " ORDER BY seq LIMIT 1000)",
-            (passed, horizon),
-        ).rowcount
+        with space("the spool"):
+            return self._db.execute(
+                "DELETE FROM entry WHERE seq IN (SELECT seq FROM entry WHERE seq <= ? AND received <= ?"
+                " ORDER BY seq LIMIT 1000)",
+                (passed, horizon),
+            ).rowcount
 
     def checkpoint(self) -> None:
         """Move committed pages from the write-ahead log into the file. Call from a thread of its own."""
-        side = self._connect()
-        try:
-            side.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        finally:
-            side.close()
+        with space("the spool"):
+            self._side.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
+        self._side.close()
         self._db.close()
+
+
+def _offset(path: Path) -> int:
+    """How far a reader has come; nothing is thought passed where its word was lost in a power cut."""
+    text = path.read_text()
+    return int(text) if text.isdigit() else 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway.errors import ProtocolError
+
+LARGEST = 1e12
+"""Beyond it a number is none that a device could mean, and no column could hold it."""
 
 
 def load(payload: bytes) -> Any:
@@ -25,20 +27,24 @@ def obj(value: Any) -> dict[str, Any]:
     return value
 
 
-def number(data: dict[str, Any], key: str, low: float, high: float) -> float | None:
-    """A finite number within bounds, or None when the key is missing or null."""
+def number(data: dict[str, Any], key: str) -> float | None:
+    """A finite number, or None when the key is missing or null. Whether it is believable is judged elsewhere."""
     value = data.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ProtocolError("json", f"{key} must be a number, not {value!r}")
-    if not low <= value <= high:
-        raise ProtocolError("range", f"{key} = {value} is outside {low}..{high}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+        raise ProtocolError("json", f"{key} must be a number, not {str(value)[:40]!r}")
     return float(value)
 
 
-def required(data: dict[str, Any], key: str, low: float, high: float) -> float:
-    value = number(data, key, low, high)
+def whole(data: dict[str, Any], key: str, low: int, high: int) -> int | None:
+    """A whole number within bounds, or None when there is none: then the value stays an attribute."""
+    value = data.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high else None
+
+
+def required(data: dict[str, Any], key: str) -> float:
+    value = number(data, key)
     if value is None:
         raise ProtocolError("json", f"{key} is missing")
     return value

@@ -23,9 +23,11 @@ from gateway.wire.message import Message
 from tests import stack
 from tests.terminals import Terminal, Terminal808, Terminal905, fix
 
-POSITIONS = {"jt808": {0x0200, 0x0201}, "jt905": {0x0200, 0x0201, 0x0202}}
+POSITIONS = {"jt808": {0x0200, 0x0201, 0x0500}, "jt905": {0x0200, 0x0201, 0x0202, 0x0500}}
+ANSWERS = {0x0201, 0x0500}
+"""Positions in answer to a command, behind its serial; not answered themselves."""
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
-BATCHES = {("jt808", 0x0704), ("jt905", 0x0203)}
+BATCHES = {("jt808", 0x0704), ("jt808", 0x0210), ("jt905", 0x0203)}
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def test_bad_frames_are_silently_counted_and_good_ones_answered(outcomes: tuple[
     assert all(o.answer is None for o in refused)
     for o in results:
         message = o.sample.message
-        if message and message.header.message_id in {0x0002, *POSITIONS[o.sample.protocol]} - {0x0201}:
+        if message and message.header.message_id in {0x0002, *POSITIONS[o.sample.protocol]} - ANSWERS:
             assert o.answer == 0, (o.sample.frame.hex(), o.answer)
 
 
@@ -140,7 +142,7 @@ def test_every_position_is_a_row_with_its_values(outcomes: tuple[list[Outcome], 
 
 def row(db: psycopg.Connection, s: Sample) -> list[tuple]:
     assert s.message
-    start, size = (2 if s.message.header.message_id == 0x0201 else 0), (25 if s.protocol == "jt905" else 28)
+    start, size = (2 if s.message.header.message_id in ANSWERS else 0), (25 if s.protocol == "jt905" else 28)
     return db.execute(
         "SELECT lat, lon, speed, course, altitude, odometer, alarms, status FROM position"
         " JOIN terminal ON terminal.id = terminal_id WHERE key = %s AND time = %s AND identity = %s",

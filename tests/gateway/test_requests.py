@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import StorageFull
 from gateway.requests import Request, Requests
 from gateway.server.asking import follower
-from gateway.spool import SpoolFull
 
 CAR, OTHER, LABEL = "jt808/13812345678", "jt808/13800000000", "ab" * 16
 
@@ -54,7 +54,7 @@ def test_a_full_disk_keeps_an_alarm_unanswered(tmp_path: Path):
     requests = Requests(tmp_path)
     requests._db.execute("PRAGMA max_page_count = 1")
     event = {"kind": "safety_event", "terminal": CAR, "label": LABEL, "attachments": 1}
-    with pytest.raises(SpoolFull, match="no space left"):
+    with pytest.raises(StorageFull, match="no space left"):
         follower(requests)([event | {"label": f"{n:032x}"} for n in range(1000)], 1)
     follower(requests)([event | {"attachments": 0}, {"kind": "registration"}], 1)
     assert requests.not_ordered() == []

@@ -4,13 +4,15 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import psycopg
 
 from gateway.report import FixBatch
 from gateway.spool import Entry, Spool
-from tests.stack import eventually
+from tests.stack import PATIENCE_S, eventually
 from tests.tracking.fixes import batch
 from tracking.ingest import Writer
 
@@ -31,9 +33,10 @@ def writing(url: str, spool: Path) -> Iterator[Writer]:
         thread.join()
 
 
-def wait_for(url: str, seq: int) -> psycopg.Connection:
+def wait_for(url: str, seq: int, patience_s: float = PATIENCE_S) -> psycopg.Connection:
     db = psycopg.connect(url, autocommit=True)
-    eventually(lambda: db.execute("SELECT max(seq) = %s FROM spool_offset", (seq,)).fetchone() == (True,), "stored")
+    query = "SELECT max(seq) = %s FROM spool_offset"
+    eventually(lambda: db.execute(query, (seq,)).fetchone() == (True,), "stored", patience_s)
     return db
 
 
@@ -96,6 +99,31 @@ def test_messages_are_kept_once_with_what_they_say(tmp_path: Path, database: str
     with writing(database, tmp_path), wait_for(database, 1) as db:
         rows = db.execute("SELECT name, frame, reports FROM message ORDER BY frame").fetchall()
     assert rows == [("grab_order", b"\x7e\x0b\x01", said), ("grab_order", b"\x7e\x0b\x02", [])]
+
+
+def test_the_same_frame_long_afterwards_is_another_message(tmp_path: Path, database: str):
+    """Serials come round, and an event without a time in it can happen again."""
+    spool = spool_in(tmp_path)
+    one = {"terminal": "jt905/1", "message": "grab_order", "frame": "7e0b01", "reports": []}
+    minute = 60_000_000
+    for received in (0, 5 * minute, 90 * minute):
+        spool.append([Entry("message", received, json.dumps([one]).encode())])
+    with writing(database, tmp_path), wait_for(database, 3) as db:
+        assert db.execute("SELECT count(*) FROM message").fetchone() == (2,)
+
+
+def test_a_clock_that_ran_wild_does_not_stop_the_writer(tmp_path: Path, either_database: str):
+    """Fixes on more days than one transaction has locks for, and a good one behind them."""
+    spool = spool_in(tmp_path)
+    wild = batch(2500, start=datetime(2012, 1, 1, tzinfo=UTC), step_s=86_400)
+    spool.append([fix_entry(wild), fix_entry(batch(3, seed=9))])
+    with writing(either_database, tmp_path) as writer, wait_for(either_database, 2, patience_s=120) as db:
+        query = "SELECT count(*) FROM position WHERE time >= %s AND time < %s"  # of all at once takes too many locks
+        ends = [datetime(year, 1, 1, tzinfo=UTC) for year in range(2012, 2028)]
+        years = [db.execute(query, pair).fetchone() for pair in pairwise(ends)]
+        assert sum(n for row in years if row for n in row) == 2503
+        assert db.execute("SELECT count(*) FROM quarantine").fetchone() == (0,)
+    assert writer.counts["stored"] == 2503
 
 
 def test_the_writer_outlives_the_loss_of_its_connection(tmp_path: Path, database: str):

@@ -77,7 +77,7 @@ def test_a_transaction_that_ends_badly_leaves_nothing(db: psycopg.Connection):
     store = Store(db)
     db.commit()
     store.add(batch(20))
-    store.advance("s", 7)
+    store.advance("s", 7, NOON)
     db.rollback()
     store.forget()
     assert stored(db) == []

@@ -57,8 +57,9 @@ CREATE TABLE last_state (
 
 -- How far the writer has read each spool, in the same transaction as the rows.
 CREATE TABLE spool_offset (
-    spool text PRIMARY KEY,
-    seq   bigint NOT NULL
+    spool    text PRIMARY KEY,
+    seq      bigint NOT NULL,
+    received timestamptz NOT NULL      -- when the gateway received the newest of them
 );
 
 -- What no table would take, with its cause; nothing acknowledged is thrown away.
@@ -72,16 +73,17 @@ CREATE TABLE quarantine (
     content  bytea NOT NULL
 );
 
--- Messages other than positions, whole, with what they say. A re-sent frame is kept once.
+-- Messages other than positions, whole, with what they say. A frame sent again soon is kept once.
 CREATE TABLE message (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     terminal_id integer NOT NULL REFERENCES terminal,
     digest      bytea NOT NULL,        -- SHA-256 of the frame
     received    timestamptz NOT NULL,
     name        text NOT NULL,         -- as in the message tables, "unknown" for others
     frame       bytea NOT NULL,
-    reports     jsonb NOT NULL,        -- list of gateway.report's reports, in SI units
-    PRIMARY KEY (terminal_id, digest)
+    reports     jsonb NOT NULL         -- list of gateway.report's reports, in SI units
 );
+CREATE INDEX message_again ON message (terminal_id, digest, received);
 CREATE INDEX message_by_name ON message (name, received);
 
 -- What was said to terminals, and how far it came.

@@ -22,7 +22,7 @@ from gateway.protocols.jt808.compressed import inflate
 from gateway.protocols.jt808.header import LENGTH, build, build_parts, parse
 from gateway.protocols.jt808.messages import MESSAGES, body_layout, encode_body
 from gateway.protocols.jt808.reports import has_safety, reports
-from gateway.protocols.jt808.translate import split_batch, table
+from gateway.protocols.jt808.translate import split_batch, split_short, table
 from gateway.protocols.jt808.uploads import Uploads
 from gateway.report import MediaEvent, Report, SafetyEvent, terminal_key
 from gateway.session import Authority, Fixes, Held, Limits, Outcome, Progress, Said, Translator
@@ -60,6 +60,7 @@ class Jt808Session(FramedSession):
             0x0102: self._authenticate,
             0x0200: self._position,
             0x0201: self._position_answer,
+            0x0210: self._short_batch,
             0x0500: self._position_answer,
             0x0704: self._batch,
             0x0801: self._medium,
@@ -140,6 +141,11 @@ class Jt808Session(FramedSession):
     def _batch(self, header: Header, body: bytes, frame: bytes) -> Held:
         bodies, blind = split_batch(body)
         fixes = Fixes(bodies, self._table(header), blind, "position_batch", self._safety(header, bodies))
+        return self._fixes(header, frame, fixes)
+
+    def _short_batch(self, header: Header, body: bytes, frame: bytes) -> Held:
+        bodies = split_short(body)
+        fixes = Fixes(bodies, self._table(header), False, "short_batch", self._safety(header, bodies))
         return self._fixes(header, frame, fixes)
 
     def _safety(self, header: Header, bodies: list[bytes]) -> list[Report]:

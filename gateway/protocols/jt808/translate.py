@@ -132,4 +132,6 @@ def split_short(body: bytes) -> list[bytes]:
     reader, bodies = Reader(body), []
     while reader.left:
         bodies.append(reader.take(reader.take(1)[0]))
+    if not bodies:
+        raise ProtocolError("empty", "a batch without positions", reply=2)
     return bodies

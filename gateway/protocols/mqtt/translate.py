@@ -9,7 +9,7 @@ from gateway.columns import each
 from gateway.errors import ProtocolError
 from gateway.report import Alarm, Position, Status
 from gateway.wire.identity import identity
-from gateway.wire.jsonfix import load, moment, number, obj, required
+from gateway.wire.jsonfix import load, moment, number, obj, required, whole
 
 KNOWN = {
     "time", "lat", "lon", "speed_kmh", "course_deg", "altitude_m", "odometer_km", "satellites", "status", "alarms",
@@ -33,41 +33,49 @@ def position(body: bytes, terminal: str = "") -> Position:
     """One JSON object -> Position. Raises ProtocolError that names the key."""
     data = obj(load(body))
     valid = data.get("valid", True) is not False
-    status = _flags(data, "status", Status) | (Status.POSITIONED if valid else Status(0))
-    speed, odometer = number(data, "speed_kmh", 0, 1000), number(data, "odometer_km", 0, 1e7)
+    status, other_status = _flags(data, "status", Status)
+    alarms, other_alarms = _flags(data, "alarms", Alarm)
+    speed, odometer, satellites = (
+        number(data, "speed_kmh"),
+        number(data, "odometer_km"),
+        whole(data, "satellites", 0, 255),
+    )
     basic = {key: data.get(key) for key in sorted(KNOWN)}
-    satellites = number(data, "satellites", 0, 255)
+    attributes = {key: value for key, value in data.items() if key not in KNOWN} | other_status | other_alarms
+    if satellites is None and data.get("satellites") is not None:
+        attributes["satellites"] = data["satellites"]
     return Position(
         terminal=terminal,
         time=moment(data, "time"),
-        lat=required(data, "lat", -90, 90),
-        lon=required(data, "lon", -180, 180),
+        lat=required(data, "lat"),
+        lon=required(data, "lon"),
         valid=valid,
         speed=None if speed is None else speed / 3.6,
-        course=number(data, "course_deg", 0, 360),
-        altitude=number(data, "altitude_m", -500, 9000),
+        course=number(data, "course_deg"),
+        altitude=number(data, "altitude_m"),
         odometer=None if odometer is None else round(odometer * 1000, 3),
-        satellites=None if satellites is None else int(satellites),
-        status=status,
-        alarms=_flags(data, "alarms", Alarm),
+        satellites=satellites,
+        status=status | (Status.POSITIONED if valid else Status(0)),
+        alarms=alarms,
         identity=identity(json.dumps(basic, sort_keys=True).encode()),
-        attributes={key: value for key, value in data.items() if key not in KNOWN},
+        attributes=attributes,
     )
 
 
-def _flags(data: dict[str, Any], key: str, kind: type[F]) -> F:
-    """{"occupied": true, ...} or ["occupied", ...] -> flags. Raises ProtocolError on an unknown name."""
-    given = data.get(key) or {}
-    wanted = [name for name, on in given.items() if on] if isinstance(given, dict) else given
-    flags = kind(0)
-    if not isinstance(wanted, list):
-        raise ProtocolError("json", f"{key} must be an object or a list, not {given!r}")
-    for name in wanted:
-        try:
-            flags |= kind[str(name).upper()]
-        except KeyError as error:
-            raise ProtocolError("json", f"{key} does not know {name!r}") from error
-    return flags
+def _flags(data: dict[str, Any], key: str, kind: type[F]) -> tuple[F, dict[str, Any]]:
+    """{"occupied": true, ...} or ["occupied", ...] -> flags, and what else is said there, as attributes."""
+    given = data.get(key)
+    said = dict.fromkeys(map(str, given), True) if isinstance(given, list) else given
+    if not isinstance(said, dict):
+        return kind(0), {} if given is None else {key: given}
+    flags, rest = kind(0), dict[str, Any]()
+    for name, on in said.items():
+        flag = kind.__members__.get(name.upper())
+        if flag is None or not (on is None or on in (False, True)):
+            rest[name] = on
+        elif on:
+            flags |= flag
+    return flags, {key: rest} if rest else {}
 
 
 read_json = each(position)

@@ -24,15 +24,15 @@ def is_location(payload: bytes) -> bool:
 def position(body: bytes, terminal: str = "") -> Position:
     """One location object -> Position. `tst` is seconds since the epoch, `vel` km/h, `alt` m."""
     data = obj(load(body))
-    speed = number(data, "vel", -1, 1000)
-    altitude = number(data, "alt", -500, 20_000)
+    speed = number(data, "vel")
+    altitude = number(data, "alt")
     return Position(
         terminal=terminal,
         time=moment(data, "tst"),
-        lat=required(data, "lat", -90, 90),
-        lon=required(data, "lon", -180, 180),
+        lat=required(data, "lat"),
+        lon=required(data, "lon"),
         speed=None if speed is None or speed < 0 else speed / 3.6,
-        course=number(data, "cog", 0, 360),
+        course=number(data, "cog"),
         altitude=altitude,
         status=Status.POSITIONED,
         identity=identity(body),

@@ -141,15 +141,27 @@ def test_a_command_expires(tmp_path: Path, database: str):
             assert isu.hears_nothing()
 
 
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory, module_database: str) -> Iterator[Gateway]:
+    with served(tmp_path_factory.mktemp("asked"), module_database) as gateway:
+        yield gateway
+
+
+def wish(**more: str) -> bytes:
+    """A command with something more around it, as JSON."""
+    rest = "".join(f', "{key}": {value}' for key, value in more.items())
+    return f'{{"command": {{"type": "query_position", "terminal": "x"}}{rest}}}'.encode()
+
+
 @pytest.mark.parametrize(
     ("payload", "cause"),
-    [(b"", "Expecting value"), (b"[]", "types"), (b'{"type": "fly"}', "types"), (b'{"type": "send_text"}', "terminal"),
+    [(b"", "empty document"), (b"[]", "types"), (b'{"type": "fly"}', "types"), (b'{"type": "send_text"}', "terminal"),
      (b'{"type": "track", "terminal": "x", "interval_s": "soon"}', "interval_s"),
-     (b'{"type": "query_position", "terminal": "x", "colour": 1}', "colour")],
+     (b'{"type": "query_position", "terminal": "x", "colour": 1}', "colour"), (b"[" * 100_000, "depth"),
+     (wish(expires_s="1e300"), "expires_s"), (wish(expires_s="-1"), "expires_s"), (wish(expires_s="true"), "expires_s"),
+     (wish(id="7"), "id"), (wish(id='""'), "id"), (wish(actor="{}"), "actor")],
 )  # fmt: skip
-def test_a_command_that_is_none_is_refused_with_what_is_wrong(
-    tmp_path: Path, database: str, payload: bytes, cause: str
-):
+def test_a_command_that_is_none_is_refused_with_what_is_wrong(asked: Gateway, payload: bytes, cause: str):
     async def ask(url: str) -> dict[str, Any]:
         client = await nats.connect(url)
         answer = await client.request(COMMAND_SUBJECT, payload, timeout=10)
@@ -157,5 +169,5 @@ def test_a_command_that_is_none_is_refused_with_what_is_wrong(
         told: dict[str, Any] = json.loads(answer.data)
         return told
 
-    with served(tmp_path, database) as gateway:
-        assert cause in asyncio.run(ask(gateway.bus.url))["error"]
+    assert cause in asyncio.run(ask(asked.bus.url))["error"].lower()
+    assert asked.say(command.QueryPosition(terminal=CAR))["state"] == "queued"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import SpoolError
-from gateway.spool import Entry, Spool, SpoolFull, SpoolReader
+from gateway.errors import SpoolError, StorageFull
+from gateway.spool import Entry, Spool, SpoolReader
 from gateway.spool.log import pack_frames
 
 MiB = 1 << 20
@@ -56,11 +56,11 @@ def test_passed_entries_stay_for_their_safety_age(tmp_path: Path):
 def test_a_full_spool_takes_nothing_and_recovers_when_drained(tmp_path: Path):
     spool = spool_in(tmp_path, limit_bytes=MiB)
     reader = SpoolReader(tmp_path, "writer")
-    with pytest.raises(SpoolFull):
+    with pytest.raises(StorageFull):
         for i in range(100):
             spool.append([Entry("fix", i, bytes(50_000))])
     held = reader.last()
-    with pytest.raises(SpoolFull):
+    with pytest.raises(StorageFull):
         spool.append([Entry("fix", 0, b"x")])
     assert reader.last() == held
     reader.passed(held)

@@ -15,10 +15,11 @@ import pytest
 from gateway.bus import MemoryBus
 from gateway.catalog import PROTOCOLS, TCP
 from gateway.content import Files
+from gateway.enrolment import parse_csv
 from gateway.media import MediaStore
 from gateway.outbox import Outbox
 from gateway.report import FixBatch, moment
-from gateway.roll import Roll, parse_csv
+from gateway.roll import Roll
 from gateway.server.batch import Judge
 from gateway.server.commands import Commands
 from gateway.server.committer import Committer

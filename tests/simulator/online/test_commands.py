@@ -12,8 +12,8 @@ from subprocess import PIPE
 import pytest
 
 from gateway.catalog import PROTOCOLS
+from gateway.enrolment import parse_csv
 from gateway.report import Flag, Status
-from gateway.roll import parse_csv
 from simulator import replay, scenario
 from simulator.city.generate import CITY_FILE, PLACES_FILE
 from simulator.roll import to_csv
