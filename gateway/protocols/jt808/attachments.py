@@ -7,6 +7,8 @@ Carriers of the 2019 edition know one more type of file (T/GDRTA 002-2020).
 
 from __future__ import annotations
 
+import re
+
 from gateway.errors import ProtocolError
 from gateway.protocols.jt808.safety import DEVICE, IDENTIFICATION, IDENTIFICATION_WIDE
 from gateway.wire.field import Field, Term, terms
@@ -23,6 +25,10 @@ LARGEST = 64 * 1024
 """Bytes of data in one packet."""
 HEAD = 62
 """Bytes of a packet before its data."""
+BEGINNING = re.compile(b"%b(?!%b)|%b" % (FLAG, FLAG, MAGIC))
+"""Of several flags the last one opens."""
+MOST_DAMAGED = 100
+"""Damaged frames in a row, after which a stream is none of these."""
 
 FILE_NAME = Field("name", Sized(U8, Text()), zh="文件名称")
 FILE_TYPES = terms("image 图片", "audio 音频", "video 视频", "text 文本", "other 其它")
@@ -100,6 +106,7 @@ class AttachmentBuffer:
     def __init__(self, largest: int = LARGEST) -> None:
         self._data = bytearray()
         self._largest = largest
+        self._damaged = 0
         self.skipped = self.overlong = 0
         self.error: ProtocolError | None = None
 
@@ -118,21 +125,26 @@ class AttachmentBuffer:
             at = start
             if (size := self._size(at)) is None:
                 break
-            piece = bytes(self._data[at : at + size])
             if size > 1:
-                found.append(piece)
-            at += size if piece.startswith(MAGIC) or _sound(piece) else 1
+                found.append(bytes(self._data[at : at + size]))
+            at += size if size == 1 or self._whole(found[-1]) else 1
         del self._data[:at]
         return found
 
+    def _whole(self, piece: bytes) -> bool:
+        """Whether this is a packet, or a frame whose escapes and checksum are right."""
+        whole = piece.startswith(MAGIC) or _sound(piece)
+        self._damaged = 0 if whole else self._damaged + 1
+        if self._damaged >= MOST_DAMAGED:
+            self.error = ProtocolError("garbage", f"{self._damaged} damaged frames in a row")
+        return whole
+
     def _beginning(self, at: int) -> int:
         """Where a packet or a frame begins, or where one could once more bytes have come."""
-        data = self._data
-        if data.startswith((FLAG, MAGIC), at):
-            return at
-        starts = [i for i in (data.find(FLAG, at), data.find(MAGIC, at)) if i >= 0]
-        cut = (n for n in (3, 2, 1) if data.endswith(MAGIC[:n], at))
-        return min(starts, default=len(data) - next(cut, 0))
+        if start := BEGINNING.search(self._data, at):
+            return start.start()
+        cut = (n for n in (3, 2, 1) if self._data.endswith(MAGIC[:n], at))
+        return len(self._data) - next(cut, 0)
 
     def _size(self, at: int) -> int | None:
         """Bytes of what begins here, 1 for a flag that opens nothing; None when it is not complete."""
@@ -154,8 +166,6 @@ class AttachmentBuffer:
         if MAGIC.startswith(after):  # a packet follows, or nothing yet
             return 1 if after == MAGIC else None
         end = self._data.find(FLAG, at + 1, at + 1 + 2 * MAX_FRAME)
-        if end == at + 1:  # two flags, of which the second opens
-            return 1
         if end < 0 and len(self._data) - at > 2 * MAX_FRAME:
             self.overlong += 1
             return 1

@@ -172,6 +172,21 @@ def test_a_flag_that_no_other_follows_is_dropped():
     assert buffer.overlong == 1
 
 
+@pytest.mark.parametrize("rubbish", [b"x~", b"~", b"~x~", b"01c", b"~01c", b"~01cd\x40", b"~" + b"y" * 3000])
+def test_rubbish_of_any_length_costs_what_its_bytes_cost(rubbish: bytes):
+    """Ten million bytes: a cost that grew faster would not end here. A stream that is nothing else is given up."""
+    buffer, data = attachments.AttachmentBuffer(), rubbish * (10_000_000 // len(rubbish))
+    found = sum(len(buffer.feed(data[at : at + 250_000])) for at in range(0, len(data), 250_000))
+    assert found <= attachments.MOST_DAMAGED
+    if buffer.error is None:
+        assert buffer.feed(packet("a", 0, b"b")) == [packet("a", 0, b"b")]
+
+
+def test_damaged_frames_among_others_are_borne():
+    whole = frame(0x1211, {"name": "a", "type": 0, "size": 1})
+    assert attachments.AttachmentBuffer().feed((b"~x~" * 20 + whole) * 50).count(whole) == 50
+
+
 def test_every_byte_on_its_own_is_cut_in_reasonable_time():
     """A packet of the largest size, whose every byte is looked at once."""
     data = packet("a", 0, b"~" * attachments.LARGEST)
