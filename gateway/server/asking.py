@@ -12,11 +12,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import structlog
+
 from gateway.command import Command, RequestAttachments
 from gateway.disk import space
+from gateway.errors import StorageFull
 from gateway.requests import Request, Requests
 
+log = structlog.get_logger()
 ACTOR = "gateway"
+FULL_RETRY_S = 1.0
 EXPIRES_S = 3600.0
 """How long a terminal may be away before the gateway stops asking it."""
 
@@ -72,10 +77,19 @@ class Asking:
         """Ask for what is wanted, at first for what a former process did not come to."""
         while True:
             self._wake.clear()
-            while wanted := await asyncio.to_thread(self.requests.not_ordered):
-                for request in wanted:
-                    await self._order(request)
+            try:
+                with space("requests of attachments"):
+                    await self._order_all()
+            except StorageFull as error:
+                log.error("attachments are asked for later", cause=str(error))
+                await asyncio.sleep(FULL_RETRY_S)
+                continue
             await self._wake.wait()
+
+    async def _order_all(self) -> None:
+        while wanted := await asyncio.to_thread(self.requests.not_ordered):
+            for request in wanted:
+                await self._order(request)
 
     async def _order(self, request: Request) -> None:
         wanted = RequestAttachments(terminal=request.terminal, label=request.label, number=request.number)
