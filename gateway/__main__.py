@@ -9,24 +9,31 @@ import resource
 import signal
 import sqlite3
 import sys
+from functools import partial
 from pathlib import Path
 
 import structlog
 import uvloop
 
 from gateway import decode, document
+from gateway.attachments import AttachmentStore
 from gateway.bus import Bus, MemoryBus, NatsBus
-from gateway.catalog import PROTOCOLS, TCP
+from gateway.catalog import ATTACHMENTS, PROTOCOLS, TCP
+from gateway.content import Files
 from gateway.enrolment import parse_csv
 from gateway.errors import GatewayError
 from gateway.log import configure
 from gateway.media import MediaStore
 from gateway.outbox import Outbox
+from gateway.requests import Requests
 from gateway.roll import Roll
+from gateway.server.asking import Asking, follower, remember
 from gateway.server.batch import Judge
 from gateway.server.commands import Commands
 from gateway.server.committer import Committer
 from gateway.server.hub import Hub
+from gateway.server.intake import Intake
+from gateway.server.keeper import Keeper
 from gateway.server.plausible import Region
 from gateway.server.process import Gateway, Parts, networks, publisher
 from gateway.server.topics import Broker, Topics
@@ -70,21 +77,32 @@ def compose(settings: Settings) -> Gateway:
         Limits(
             login_s=settings.login_s, partial_s=settings.partial_s, idle_s=settings.idle_s, missing_s=settings.missing_s
         ),
-        {name: protocol.session for name, protocol in TCP.items()},
+        {**{name: protocol.session for name, protocol in TCP.items()}, **ATTACHMENTS},
         {"jt905": networks(settings.jt905_sources)},
         most_connections(settings.connections),
     )
-    media = MediaStore(settings.var / "media", most_octets=settings.medium_bytes)
+    files, requests = Files(settings.var / "media"), Requests(settings.var / "gateway")
+    asking = Asking(requests)
     committer = Committer(
-        spool, media, Judge(Region.parse(settings.region), int(settings.clock_ahead_s * 1e6)), publisher(bus), hub.read,
-        settings.pending_bytes, settings.linger_s,
+        spool, MediaStore(files, most_octets=settings.medium_bytes),
+        Judge(Region.parse(settings.region), int(settings.clock_ahead_s * 1e6)), publisher(bus, asking.heard), hub.read,
+        settings.pending_bytes, settings.linger_s, follower(requests),
     )  # fmt: skip
-    commands = Commands(Outbox(settings.var / "gateway"), bus, committer.notice, settings.answer_s)
-    hub.committer, hub.commands, commands.lines = committer, commands, hub
+    outbox = Outbox(settings.var / "gateway")
+    commands = Commands(outbox, bus, committer.notice, settings.answer_s, remember(requests))
+    hub.committer, hub.commands, commands.lines, asking.orders = committer, commands, hub, commands
+    hub.attachments = (settings.jsatl_host, settings.jsatl_port)
+    hub.takers["jsatl"] = keeper = _keeper(settings, files, requests, committer, hub)
     broker = Broker.parse(settings.mqtt_url) if settings.mqtt_url else None
     topics = Topics(broker, "taxihub-gateway", roll, committer) if broker else None
-    ports = {"jt808": settings.jt808_port, "jt905": settings.jt905_port}
-    return Gateway(Parts(roll, spool, bus, hub, committer, commands, topics, settings.bind, ports))
+    ports = {"jt808": settings.jt808_port, "jt905": settings.jt905_port, "jsatl": settings.jsatl_port}
+    return Gateway(Parts(roll, spool, bus, hub, committer, commands, topics, asking, keeper, settings.bind, ports))
+
+
+def _keeper(settings: Settings, files: Files, requests: Requests, committer: Committer, hub: Hub) -> Keeper:
+    store = AttachmentStore(files, file_octets=settings.attachment_bytes, alarm_octets=settings.attachments_bytes)
+    intake = Intake(store, requests, int(settings.attachment_keep_s * 1e6))
+    return Keeper(intake, committer, partial(hub.read_port, "jsatl"), settings.attachment_pending_bytes)
 
 
 def serve(settings: Settings) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gateway.enrolment import Numbers
 from gateway.explain import DecoderFactory, without_dialects
+from gateway.protocols.jt808.attachment_session import AttachmentSession
 from gateway.protocols.jt808.explain import Jt808Decoder
 from gateway.protocols.jt808.session import Jt808Session
 from gateway.protocols.jt905.explain import Jt905Decoder
@@ -55,6 +56,8 @@ TCP: Mapping[str, TcpProtocol] = {
         TcpProtocol("jt905", "出租汽车服务管理信息系统运营专用设备", BCD_12, Jt905Session, Jt905Decoder),
     )
 }
+ATTACHMENTS: Mapping[str, SessionFactory] = {"jsatl": AttachmentSession}
+"""Connections on which terminals of other protocols upload the files of their safety alarms."""
 TOPIC: Mapping[str, TopicProtocol] = {
     p.name: p
     for p in (

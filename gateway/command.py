@@ -194,13 +194,16 @@ class CancelOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestAttachments:
-    """Upload the attachments of a safety alarm to a server (T/JSATL 12: 0x9208). `label` as in SafetyEvent."""
+    """Upload the attachments of a safety alarm to a server (T/JSATL 12: 0x9208). `label` as in SafetyEvent.
+
+    Without a host it is the gateway's own server, at the address at which the terminal reached the gateway.
+    """
 
     terminal: str
     label: str
     number: str
-    host: str
-    port: int
+    host: str = ""
+    port: int = 0
 
 
 Command = (

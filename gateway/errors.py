@@ -31,3 +31,11 @@ class StorageFull(GatewayError):
 
 class SpoolError(GatewayError):
     """The spool cannot take or give back what was asked of it."""
+
+
+class UploadRefused(GatewayError):
+    """A file, or a piece of one, that is not taken. cause: as in ProtocolError."""
+
+    def __init__(self, cause: str, detail: str) -> None:
+        super().__init__(f"{cause}: {detail}")
+        self.cause = cause

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from gateway.errors import ProtocolError
 from gateway.session import Answer, Authority, Held, Limits, Outcome, Progress
@@ -41,12 +41,25 @@ class _Asked:
     answered_by: int | None
 
 
+class Cutter(Protocol):
+    """Cuts a byte stream; `overlong` counts what it dropped as too long."""
+
+    overlong: int
+
+    @property
+    def pending(self) -> int:
+        """Bytes of what is not complete."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """What `data` completes."""
+
+
 class FramedSession(ABC):
     """Cuts frames, parses headers, counts and samples what is refused, answers what was held."""
 
     general: ClassVar[int] = 0x8001
 
-    def __init__(self, authority: Authority, now: float, limits: Limits) -> None:
+    def __init__(self, authority: Authority, now: float, limits: Limits, cutter: Cutter | None = None) -> None:
         self.counts: Counter[str] = Counter()
         self.samples: list[tuple[str, bytes]] = []
         self.terminal = ""
@@ -54,7 +67,7 @@ class FramedSession(ABC):
         self._authority = authority
         self._limits = limits
         self._number = ""
-        self._buffer = FrameBuffer()
+        self._buffer: Cutter = cutter or FrameBuffer()
         self._serial = -1
         self._outbox: list[bytes] = []
         self.answers: list[Answer] = []
@@ -97,11 +110,12 @@ class FramedSession(ABC):
             self._buffer.overlong = 0
         held = []
         for frame in frames:
-            if not self.closing and (one := self._take(frame)) is not None:
+            if not self.closing and (one := self.take(frame)) is not None:
                 held.append(one)
         return held
 
-    def _take(self, frame: bytes) -> Held | None:
+    def take(self, frame: bytes) -> Held | None:
+        """One frame as it was cut; what must be held of it."""
         try:
             header, body = self.parse(frame)
         except ProtocolError as error:

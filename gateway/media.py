@@ -7,13 +7,11 @@ content; nothing that a terminal sends ever becomes a path. One thread owns a st
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
 from collections.abc import Sequence
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
+from gateway.content import Files
+from gateway.database import durable
 from gateway.disk import space
 from gateway.report import MediaEvent, MediaFile, from_plain, to_plain
 from gateway.session import Chunk, Progress
@@ -37,19 +35,8 @@ CREATE TABLE IF NOT EXISTS piece (
     PRIMARY KEY (medium, place)
 ) STRICT, WITHOUT ROWID;
 """
-EXTENSIONS = {
-    b"\xff\xd8\xff": "jpg", b"RIFF": "wav", b"ID3": "mp3", b"\xff\xfb": "mp3", b"II*\0": "tif", b"MM\0*": "tif",
-    b"0&\xb2u": "wmv", b"\x89PNG": "png",
-}  # fmt: skip
-"""First bytes -> extension; the content decides, never the terminal's word."""
-
-
 REPEATS_US = 600_000_000
 """How long after the last piece a piece of a whole medium is a repetition."""
-
-
-def extension(content: bytes) -> str:
-    return next((ext for start, ext in EXTENSIONS.items() if content.startswith(start)), "bin")
 
 
 def _same(row: Sequence[Any], of: int, event: str | None, now_us: int) -> bool:
@@ -60,15 +47,11 @@ def _same(row: Sequence[Any], of: int, event: str | None, now_us: int) -> bool:
 
 
 class MediaStore:
-    """directory: where files and pieces are; most_octets: of one medium; most_open: unfinished ones of a terminal."""
+    """files: where they come to stand; most_octets: of one medium; most_open: unfinished ones of a terminal."""
 
-    def __init__(self, directory: Path, *, most_octets: int = 1 << 20, most_open: int = 8) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        self._directory, self._most_octets, self._most_open = directory, most_octets, most_open
-        self._db = sqlite3.connect(directory / "media.sqlite", isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000"):
-            self._db.execute(f"PRAGMA {pragma}")
-        self._db.executescript(SCHEMA)
+    def __init__(self, files: Files, *, most_octets: int = 1 << 20, most_open: int = 8) -> None:
+        self._files, self._most_octets, self._most_open = files, most_octets, most_open
+        self._db = durable(files.directory / "media.sqlite", SCHEMA)
         self.owing = {t for (t,) in self._db.execute("SELECT DISTINCT terminal FROM medium WHERE file IS NULL")}
         """Terminals with unfinished media; a few whose media are finished by now may be among them."""
 
@@ -108,13 +91,6 @@ class MediaStore:
         if not found:
             self.owing.discard(terminal)
         return found
-
-    def path(self, file: str) -> Path:
-        """Where a file of the store stands. Raises ValueError on a name that is none of its own."""
-        stem, _, ending = file.partition(".")
-        if len(stem) != 64 or not set(stem) <= set("0123456789abcdef") or not ending.isalnum():
-            raise ValueError(f"{file!r} is no file of the media store")
-        return self._directory / stem[:2] / file
 
     def close(self) -> None:
         self._db.close()
@@ -177,12 +153,10 @@ class MediaStore:
     def _file(self, medium: int, event: MediaEvent, name: str | None) -> MediaFile:
         """The file of a whole medium; written, synchronised and freed of its pieces the first time."""
         if name is None:
-            content = self._content(medium)
-            name = f"{sha256(content).hexdigest()}.{extension(content)}"
-            self._write(self.path(name), content)
+            name = self._files.put(self._content(medium))
             self._db.execute("UPDATE medium SET file = ? WHERE id = ?", (name, medium))
             self._db.execute("DELETE FROM piece WHERE medium = ?", (medium,))
-        octets = self.path(name).stat().st_size
+        octets = self._files.path(name).stat().st_size
         return MediaFile(terminal=event.terminal, medium=event, file=name, sha256=name.partition(".")[0], octets=octets)
 
     def _content(self, medium: int) -> bytes:
@@ -194,22 +168,3 @@ class MediaStore:
             else:
                 whole[place : place + len(data)] = data
         return bytes(whole)
-
-    @staticmethod
-    def _write(path: Path, content: bytes) -> None:
-        path.parent.mkdir(exist_ok=True)
-        fresh = path.with_suffix(".new")
-        try:
-            with fresh.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            fresh.unlink(missing_ok=True)
-            raise
-        fresh.replace(path)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)

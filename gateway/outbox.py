@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import enum
 import json
-import sqlite3
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.command import Command, from_plain, to_plain
+from gateway.database import durable
 
 
 class State(enum.StrEnum):
@@ -88,12 +88,8 @@ class Outbox:
     """keep_us: how long a command that has come to its end is remembered here."""
 
     def __init__(self, directory: Path, *, keep_us: int = 86_400_000_000) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
         self._keep_us = keep_us
-        self._db = sqlite3.connect(directory / "outbox.sqlite", isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000"):
-            self._db.execute(f"PRAGMA {pragma}")
-        self._db.executescript(SCHEMA)
+        self._db = durable(directory / "outbox.sqlite", SCHEMA)
 
     def add(self, command: Command, *, actor: str, now_us: int, expires_us: int, key: str | None = None) -> Order:
         """Accept a command, durably. The same key again gives the order that it has made."""

@@ -485,6 +485,26 @@ class MediaFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttachmentFile:
+    """A file that a terminal has sent to a safety alarm, come whole (T/JSATL 12-2017).
+
+    label  that of the SafetyEvent;  number  the alarm number under which it was asked for
+    name   as the terminal calls it, with U+FFFD for what is not printable; only to be shown
+    type   "image", "audio", "video", "text", "face" or "other", by the terminal's word
+    file   its name in the gateway's store: a hash
+    """
+
+    terminal: str
+    label: str
+    number: str
+    name: str
+    type: str
+    file: str
+    sha256: str
+    octets: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """What a terminal says of itself and its vehicle when it registers. `plate` is the VIN without a plate."""
 
@@ -501,12 +521,12 @@ class Registration:
 KINDS: Mapping[type, str] = {
     Position: "position", TripRecord: "trip", SignIn: "sign_in", SignOut: "sign_out", OrderAnswer: "order_answer",
     SafetyEvent: "safety_event", DriverCard: "driver_card", MediaEvent: "media_event", MediaFile: "media_file",
-    Registration: "registration",
+    AttachmentFile: "attachment_file", Registration: "registration",
 }  # fmt: skip
 """Name of each kind of report."""
 Report = (
     Position | TripRecord | SignIn | SignOut | OrderAnswer | SafetyEvent | DriverCard | MediaEvent | MediaFile
-    | Registration
+    | AttachmentFile | Registration
 )  # fmt: skip
 """Whatever a message may say."""
 

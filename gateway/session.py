@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.command import Command
+from gateway.ranges import Range
 from gateway.report import MediaEvent, MediaFile, Report
+from gateway.upload import Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Chunk:
     medium: MediaEvent | None = None
 
 
-Content = Fixes | Said | Chunk
+Content = Fixes | Said | Chunk | Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +120,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a held frame. ok: at least some of it could be read, and is durable."""
+    """What became of a held frame.
+
+    ok       at least some of it could be read, and is durable
+    missing  what lacks of the file that is said to have been sent
+    """
 
     ok: bool
     progress: Progress | None = None
+    missing: Sequence[Range] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,11 @@ class Settings(BaseSettings):
     jt905_sources: str = Field(
         "0.0.0.0/0,::/0", description="Networks from which JT/T 905 is taken, which has no log-in"
     )
+    jsatl_port: int = Field(6909, description="TCP port of safety alarms' attachments (T/JSATL 12); 0 picks a free one")
+    jsatl_host: str = Field(
+        "",
+        description="Address that terminals are told to send attachments to; empty: where they reached this machine",
+    )
     bus_url: str = Field("nats://127.0.0.1:4222", description="NATS server; empty: no bus")
     mqtt_url: str = Field("", description="Broker of MQTT devices, mqtt://[user:password@]host:port; empty: none")
     region: str = Field(
@@ -37,4 +42,12 @@ class Settings(BaseSettings):
     missing_s: float = Field(5, description="Silence after which missing parts of a message or picture are asked for")
     medium_bytes: int = Field(
         1 << 20, description="Largest picture, sound or video that a terminal may upload in pieces"
+    )
+    attachment_bytes: int = Field(64 << 20, description="Largest file that a terminal may upload to a safety alarm")
+    attachments_bytes: int = Field(256 << 20, description="Most bytes of all files of one safety alarm")
+    attachment_keep_s: float = Field(
+        86_400, description="How long attachments are waited for; then what has come of an unfinished file is dropped"
+    )
+    attachment_pending_bytes: int = Field(
+        16 << 20, description="Bound of attachments in memory; when reached, their port is not read"
     )

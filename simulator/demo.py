@@ -24,7 +24,7 @@ from urllib.request import urlopen
 from simulator.broker import BrokerFile
 from simulator.processes import DemoError, Processes, module, program
 
-DEFAULT_PORTS = {"jt808": 6808, "jt905": 6905, "mqtt": 1883, "nats": 4222, "http": 8080}
+DEFAULT_PORTS = {"jt808": 6808, "jt905": 6905, "jsatl": 6909, "mqtt": 1883, "nats": 4222, "http": 8080}
 LOGINS = (("admin", "administrator"), ("dispatcher", "dispatcher"), ("officer", "safety_officer"))
 STARTING = "\0taxihub-demo-starts"
 """Name of a socket in Linux's abstract space: one demo at a time chooses ports and takes them."""
@@ -171,7 +171,7 @@ class Demo:
         settings = {
             "DATABASE_URL": url, "VAR": self.var, "BUS_URL": self._broker.bus_url, "MQTT_URL": self._broker.mqtt_url,
             "REGION": self.region, "JT808_PORT": self.ports["jt808"], "JT905_PORT": self.ports["jt905"],
-            "DASHBOARD_PORT": self.ports["http"],
+            "JSATL_PORT": self.ports["jsatl"], "DASHBOARD_PORT": self.ports["http"],
         }  # fmt: skip
         return {f"TAXIHUB_{key}": str(value) for key, value in settings.items()}
 

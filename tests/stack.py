@@ -111,7 +111,8 @@ class GatewayProcess:
 @contextmanager
 def gateway(var: Path, *command: str, **settings: str) -> Iterator[GatewayProcess]:
     """`python -m gateway serve`, or another command, on free ports; `settings` are TAXIHUB_ variables in lower case."""
-    env = {"VAR": str(var), "BUS_URL": "", "BIND": "127.0.0.1", "JT808_PORT": "0", "JT905_PORT": "0"}
+    env = {"VAR": str(var), "BUS_URL": "", "BIND": "127.0.0.1"}
+    env |= {f"{name}_PORT": "0" for name in ("JT808", "JT905", "JSATL")}
     env |= {key.upper(): value for key, value in settings.items()}
     state = var / "gateway" / "listening.json"
     state.unlink(missing_ok=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Mapping
-from datetime import datetime
+import struct
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +20,8 @@ REGISTRATION = {
     "province": 32, "city": 583, "maker": "TXHUB", "model": "T1", "terminal_id": "1", "plate_color": 1,
     "plate": "苏ET1001",
 }  # fmt: skip
+ALARM_TIME = datetime(2026, 11, 25, tzinfo=UTC)
+PACKET = 65536
 
 
 class Terminal:
@@ -120,6 +123,69 @@ class Terminal905(Terminal):
 
     def __init__(self, port: int, number: str = ISU) -> None:
         super().__init__(port, number)
+
+
+def label_of(sequence: int, attachments: int, *, wide: bool = False) -> dict[str, Any]:
+    """Fields of an alarm identification number of 16 bytes, or of 40."""
+    own = {"terminal_id": "1234567", "time": ALARM_TIME, "sequence": sequence, "attachments": attachments}
+    return own | ({"spare": 0} if wide else {"reserved": 0})
+
+
+def fatigue(label: Mapping[str, Any]) -> dict[str, Any]:
+    """Items of a position that tells a driver's fatigue, with attachments under this label."""
+    own = {
+        "alarm_id": 9, "flag": 1, "type": 1, "level": 2, "fatigue": 8, "reserved": bytes(4), "speed": 60, "altitude": 3,
+        "lat": 31.38, "lon": 120.95, "time": ALARM_TIME, "vehicle": 0, "identification": label,
+    }  # fmt: skip
+    return {"0x65": own}
+
+
+def packet(name: bytes, offset: int, data: bytes) -> bytes:
+    """A raw packet of an attachment, T/JSATL 12."""
+    return b"01cd" + name[:50].ljust(50, b"\0") + struct.pack(">II", offset, len(data)) + data
+
+
+class Uploader(Terminal808):
+    """The attachment connection of a JT/T 808 terminal, after a request (0x9208) that it was sent."""
+
+    def __init__(self, port: int, request: Mapping[str, Any], number: str = NUMBER, edition: int = 2013) -> None:
+        super().__init__(port, number, edition)
+        self.request = request
+
+    def announce(self, files: Mapping[bytes, bytes], resend: bool = False) -> int:
+        """0x1210; the result."""
+        listed = [{"name": name, "size": len(content)} for name, content in files.items()]
+        fields = {
+            "terminal_id": "1234567", "identification": self.request["identification"],
+            "alarm_number": self.request["alarm_number"], "info_type": int(resend), "files": listed,
+        }  # fmt: skip
+        return self.result(0x1210, fields)
+
+    def begin(self, name: bytes, size: int) -> int:
+        """0x1211; the result."""
+        return self.result(0x1211, {"name": name, "type": 0, "size": size})
+
+    def send(self, name: bytes, content: bytes, spans: Iterable[tuple[int, int]] | None = None) -> None:
+        """Packets of at most 64 KB of these ranges (offset, length), or of all."""
+        for start, length in spans or [(0, len(content))]:
+            for at in range(start, start + length, PACKET):
+                self.socket.sendall(packet(name, at, content[at : min(at + PACKET, start + length)]))
+
+    def end(self, name: bytes, size: int) -> list[tuple[int, int]]:
+        """0x1212; what lacks by 0x9212."""
+        self.socket.sendall(self.frame(0x1212, {"name": name, "type": 0, "size": size}))
+        heard = self.hear()
+        assert heard.name == "file_answer", heard
+        missing = [(r["offset"], r["length"]) for r in heard.fields["missing"]]
+        assert bool(missing) == bool(heard.fields["result"])
+        return missing
+
+    def upload(self, name: bytes, content: bytes) -> None:
+        """A whole file, with what is asked for again."""
+        assert self.begin(name, len(content)) == 0
+        self.send(name, content)
+        while missing := self.end(name, len(content)):
+            self.send(name, content, missing)
 
 
 def fix(time: datetime, **changes: Any) -> dict[str, Any]:

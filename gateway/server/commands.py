@@ -23,7 +23,7 @@ from gateway.bus import COMMAND_STATE_SUBJECT, COMMAND_SUBJECT, Bus, Message
 from gateway.command import Command
 from gateway.disk import space
 from gateway.errors import ProtocolError, StorageFull
-from gateway.outbox import Outbox, State
+from gateway.outbox import Order, Outbox, State
 from gateway.session import Answer
 from gateway.spool import Entry
 
@@ -54,10 +54,13 @@ Event = tuple[str, Any]
 
 @dataclass
 class Commands:
+    """before: what must be remembered of a command before it is accepted; in the outbox's thread."""
+
     outbox: Outbox
     bus: Bus
     notice: Callable[[list[Entry]], Awaitable[None]]
     answer_s: float = ANSWER_S
+    before: Callable[[Command], None] = lambda _wanted: None
     lines: Lines = field(init=False)
     _events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
     _sent: dict[tuple[str, int], str] = field(default_factory=dict)  # (terminal, serial) -> id
@@ -72,6 +75,10 @@ class Commands:
     def lost(self, terminal: str) -> None:
         """Its connection went: what was not answered waits again."""
         self._events.put_nowait(("lost", terminal))
+
+    def called(self, terminal: str) -> None:
+        """A command was accepted for the terminal: say what waits for it."""
+        self._events.put_nowait(("called", terminal))
 
     def answered(self, terminal: str, answers: Sequence[Answer]) -> None:
         self._events.put_nowait(("answered", (terminal, list(answers))))
@@ -88,6 +95,7 @@ class Commands:
         """Handle what happens, in order, and look at the clock in between."""
         handlers: dict[str, Callable[[Any], Awaitable[None]]] = {
             "identified": self._greet, "lost": self._lose, "answered": self._take_answers, "wanted": self._take,
+            "called": self._deliver,
         }  # fmt: skip
         for order in await self._ask(self.outbox.on_their_way):
             await self._step(order.id, "lose", "restarted")
@@ -106,12 +114,9 @@ class Commands:
 
     async def _take(self, message: Message) -> None:
         """{"command", "actor", "expires_s", "id"} or a bare command -> the order that it has become."""
-        now = _now()
         try:
             wanted, actor, key, lasting_us = _read(message.payload)
-            order = await self._try(
-                lambda: self.outbox.add(wanted, actor=actor, now_us=now, expires_us=now + lasting_us, key=key)
-            )
+            order = await self._try(self._acceptance(wanted, actor, lasting_us, key))
         except (ValueError, TypeError, StorageFull) as error:
             log.warning("command refused", cause=str(error))
             await message.respond(json.dumps({"error": str(error)}, ensure_ascii=False).encode())
@@ -119,6 +124,19 @@ class Commands:
         await self._deliver(order.terminal)
         order = await self._ask(lambda: self.outbox.order(order.id))
         await message.respond(json.dumps(order.to_plain(), ensure_ascii=False).encode())
+
+    async def accept(self, wanted: Command, *, actor: str, expires_s: float, key: str | None = None) -> Order:
+        """Take a command of our own, durably; `called` lets it be said. The same key again gives the same order."""
+        return await self._ask(self._acceptance(wanted, actor, int(expires_s * 1e6), key))
+
+    def _acceptance(self, wanted: Command, actor: str, lasting_us: int, key: str | None) -> Callable[[], Order]:
+        now = _now()
+
+        def add() -> Order:
+            self.before(wanted)
+            return self.outbox.add(wanted, actor=actor, now_us=now, expires_us=now + lasting_us, key=key)
+
+        return add
 
     async def _greet(self, terminal: str) -> None:
         await self.lines.welcome(terminal)

@@ -60,6 +60,7 @@ class Committer:
 
     publish  what is told of each batch and its reports after their commit (the live feed)
     full     told True when sockets must not be read, False when they may again
+    follow   what must be remembered of reports before their frames are answered; in the spool's thread
     """
 
     spool: Spool
@@ -69,6 +70,7 @@ class Committer:
     full: Callable[[bool], None]
     pending_bytes: int
     linger_s: float
+    follow: Callable[[list[dict[str, Any]], int], None] = lambda _reports, _now_us: None
     counts: Counter[str] = field(default_factory=Counter)
     spool_full_since: float | None = None
     _pending: deque[tuple[Source, Held]] = field(default_factory=deque)
@@ -185,6 +187,7 @@ class Committer:
         try:
             kept, progress = self._keep_media(held, now_us)
             tick = decode(kept, now_us, self.judge)
+            self.follow(tick.reports, now_us)
             self.spool.append([*notices, *tick.entries])
         except StorageFull:
             with suppress(StorageFull):

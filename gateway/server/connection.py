@@ -1,4 +1,4 @@
-"""One TCP connection: bytes to the session, its held frames to the committer, its answers back."""
+"""One TCP connection: bytes to the session, its held frames to who makes them durable, its answers back."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Connection(asyncio.Protocol):
         if session.terminal != known:
             self.hub.identified(self, known)
         if held:
-            self.hub.committer.add(self, held)
+            self.hub.take(self, held)
         self.flush()
         self.hub.collect(self.port, session)
 
@@ -66,6 +66,8 @@ class Connection(asyncio.Protocol):
             return
         self.hub.counts["acknowledged"] += 1
         transport.write(session.answer(held, outcome))
+        if session.closing:
+            transport.close()
 
     def pause_writing(self) -> None:
         """The peer does not read its answers: close rather than keep them in memory."""

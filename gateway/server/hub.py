@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 import structlog
 
-from gateway.command import Command
+from gateway.command import Command, RequestAttachments
 from gateway.server.commands import Commands
 from gateway.server.committer import Committer
-from gateway.session import Authority, Limits, Session, SessionFactory
+from gateway.session import Authority, Held, Limits, Outcome, Session, SessionFactory
 
 log = structlog.get_logger()
 SWEEP_S = 1.0
@@ -31,7 +31,15 @@ class Line(Protocol):
 
     def flush(self) -> None: ...
 
+    def settle(self, held: Held, outcome: Outcome) -> None: ...
+
     def abort(self) -> None: ...
+
+
+class Taker(Protocol):
+    """What held frames are given to: the committer, or what else a port's sessions hold for."""
+
+    def add(self, source: Line, held: list[Held]) -> None: ...
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -50,6 +58,10 @@ class Hub:
     ) -> None:  # fmt: skip
         self.committer: Committer
         self.commands: Commands
+        self.takers: dict[str, Taker] = {}
+        """Port name -> who takes what its sessions hold, where that is not the committer."""
+        self.attachments = ("", 0)
+        """Host and port that terminals are told to send attachments to; "": where they reached the gateway."""
         self.counts: Counter[str] = Counter()
         self.live: dict[str, Line] = {}
         self._authority = authority
@@ -59,6 +71,7 @@ class Hub:
         self._most = connections
         self._all: set[Line] = set()
         self._paused = False
+        self._paused_ports: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._all)
@@ -73,7 +86,7 @@ class Hub:
             self.counts[f"{connection.port}.source_refused"] += 1
             return None
         self._all.add(connection)
-        if self._paused and connection.transport is not None:
+        if not self._reads(connection) and connection.transport is not None:
             connection.transport.pause_reading()
         now = time.monotonic()
         limits = replace(self._limits, epoch=time.time() - now)
@@ -114,13 +127,28 @@ class Hub:
             self.commands.answered(session.terminal, session.answers)
             session.answers.clear()
 
+    def take(self, connection: Line, held: list[Held]) -> None:
+        """What a session holds goes to whoever makes it durable."""
+        self.takers.get(connection.port, self.committer).add(connection, held)
+
     def read(self, paused: bool) -> None:
         """Stop or start reading every socket."""
         self._paused = paused
+        self._apply()
+
+    def read_port(self, port: str, paused: bool) -> None:
+        """Stop or start reading the sockets of one port."""
+        (self._paused_ports.add if paused else self._paused_ports.discard)(port)
+        self._apply()
+
+    def _reads(self, connection: Line) -> bool:
+        return not self._paused and connection.port not in self._paused_ports
+
+    def _apply(self) -> None:
         for connection in self._all:
             if connection.transport is None or connection.transport.is_closing():
                 continue
-            (connection.transport.pause_reading if paused else connection.transport.resume_reading)()
+            (connection.transport.resume_reading if self._reads(connection) else connection.transport.pause_reading)()
 
     def close(self) -> None:
         """Close every connection; what was written to it still goes out."""
@@ -136,9 +164,16 @@ class Hub:
         connection = self.live.get(terminal)
         if connection is None or connection.session is None:
             return None
-        serial = connection.session.send(wanted)
+        serial = connection.session.send(self._addressed(wanted, connection))
         connection.flush()
         return serial
+
+    def _addressed(self, wanted: Command, connection: Line) -> Command:
+        """A request for attachments says where to, which only now is known."""
+        if not isinstance(wanted, RequestAttachments) or wanted.host or connection.transport is None:
+            return wanted
+        host, port = self.attachments
+        return replace(wanted, host=host or _local(connection.transport), port=port)
 
     async def welcome(self, terminal: str) -> None:
         """Tell the session of a terminal that has come of media that it left unfinished."""
@@ -159,6 +194,12 @@ class Hub:
                 if session is not None:
                     session.tick(now)
                     connection.flush()
-                if stuck or (session is not None and not self._paused and now > session.deadline()):
+                if stuck or (session is not None and self._reads(connection) and now > session.deadline()):
                     self.counts["closed_full" if stuck else "timed_out"] += 1
                     connection.abort()
+
+
+def _local(transport: asyncio.Transport) -> str:
+    """The address at which the peer reached us; plain IPv4 where the socket takes both."""
+    address = ipaddress.ip_address(transport.get_extra_info("sockname")[0])
+    return str(getattr(address, "ipv4_mapped", None) or address)

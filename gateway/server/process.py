@@ -21,10 +21,12 @@ from gateway.bus import COUNTS_SUBJECT, FIX_SUBJECT, REPORT_SUBJECT, Bus
 from gateway.errors import GatewayError
 from gateway.report import FixBatch
 from gateway.roll import Roll
+from gateway.server.asking import Asking
 from gateway.server.commands import Commands
 from gateway.server.committer import Committer
 from gateway.server.connection import Connection
 from gateway.server.hub import Hub, Network
+from gateway.server.keeper import Keeper
 from gateway.server.topics import Topics
 from gateway.spool import Entry, Spool
 
@@ -48,6 +50,8 @@ class Parts:
     committer: Committer
     commands: Commands
     topics: Topics | None
+    asking: Asking
+    keeper: Keeper
     bind: str
     ports: Mapping[str, int]
 
@@ -60,10 +64,13 @@ def networks(text: str) -> list[Network]:
         raise GatewayError(f"source networks {text!r}: {error}") from error
 
 
-def publisher(bus: Bus) -> Callable[[FixBatch, list[dict[str, Any]]], Awaitable[None]]:
-    """The live feed's end of the committer."""
+def publisher(
+    bus: Bus, heard: Callable[[list[dict[str, Any]]], None]
+) -> Callable[[FixBatch, list[dict[str, Any]]], Awaitable[None]]:
+    """The live feed's end of the committer, and who else hears of reports."""
 
     async def publish(batch: FixBatch, reports: list[dict[str, Any]]) -> None:
+        heard(reports)
         for part in batch.split(FEED_ROWS):
             await bus.publish(FIX_SUBJECT, part.to_bytes())
         for start in range(0, len(reports), FEED_REPORTS):
@@ -91,11 +98,13 @@ class Gateway:
                 keepers.create_task(self._follow_roll(), name="roll"),
                 keepers.create_task(p.commands.listen(), name="commands"),
                 keepers.create_task(p.commands.run(), name="outbox"),
+                keepers.create_task(p.asking.run(), name="asking"),
                 keepers.create_task(self._answer_counts(), name="counts"),
                 keepers.create_task(self._log_counts(), name="log counts"),
                 keepers.create_task(p.hub.sweep(), name="sweep"),
             ]
             commits = keepers.create_task(p.committer.run(), name="commits")
+            attachments = keepers.create_task(p.keeper.run(), name="attachments")
             if p.topics:
                 tasks.append(keepers.create_task(p.topics.run(), name="topics"))
             servers = await self._listen()
@@ -108,8 +117,11 @@ class Gateway:
                 for server in servers:
                     server.close()
                 p.hub.read(paused=True)
+                p.keeper.finish()
+                await asyncio.wait([attachments])
                 p.committer.finish()
                 await asyncio.wait([commits])
+                p.keeper.close()
                 p.hub.close()
                 for task in tasks:
                     task.cancel()
@@ -123,6 +135,7 @@ class Gateway:
             )
             self.ports[name] = server.sockets[0].getsockname()[1]
             servers.append(server)
+        self.parts.hub.attachments = (self.parts.hub.attachments[0], self.ports["jsatl"])
         return servers
 
     async def _follow_roll(self) -> None:
@@ -153,7 +166,7 @@ class Gateway:
     def counts(self) -> dict[str, int]:
         """Outcomes by cause since the start, and how many terminals are connected now."""
         p = self.parts
-        total = p.hub.counts + p.committer.counts + (p.topics.counts if p.topics else Counter())
+        total = p.hub.counts + p.committer.counts + p.keeper.counts + (p.topics.counts if p.topics else Counter())
         return dict(sorted(total.items())) | {"connections": len(p.hub), "terminals": len(p.hub.live)}
 
     async def _log_counts(self) -> None:

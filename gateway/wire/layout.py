@@ -14,6 +14,7 @@ from gateway.errors import ProtocolError
 from gateway.wire.arrays import columns
 from gateway.wire.field import Field
 from gateway.wire.groups import By, whole
+from gateway.wire.kinds import Kind
 from gateway.wire.reader import Reader, Span, gaps
 
 
@@ -75,6 +76,12 @@ class Layout:
         """The name of a code's value, or its number where the table has none."""
         codes = next(f.codes for f in self.fields if f.name == name)
         return str(codes.get(values[name], values[name]))
+
+    def place(self, name: str) -> slice:
+        """The bytes of a field, where it and all before it have a fixed size."""
+        at = self.names.index(name)
+        sizes = [_size(f.kind) for f in self.fields[: at + 1]]
+        return slice(sum(sizes[:at]), sum(sizes))
 
     def takes(self, values: Any) -> bool:
         """Whether these are the values of this layout: all its fields that must be there, no others."""
@@ -145,6 +152,14 @@ class _Single:
         if reader.trace is not None:
             own = [f.span(a, b, path, values[f.name]) for a, b in gaps(reader.trace[before:], start, reader.pos)]
             reader.trace += own
+
+
+def _size(kind: Kind) -> int:
+    if isinstance(kind, Layout) and kind.size is not None:
+        return kind.size
+    if not kind.code:
+        raise TypeError(f"{kind.label} has no fixed size")
+    return struct.calcsize(">" + kind.code)
 
 
 def _run(fields: tuple[Field, ...]) -> _Run | _Single:

@@ -51,8 +51,9 @@ class Text:
     def read(self, reader: Reader) -> str:
         return decoded(reader.rest() if self.size is None else reader.take(self.size))
 
-    def write(self, value: str) -> bytes:
-        raw, most = value.encode(ENCODING), self.size or self.limit
+    def write(self, value: str | bytes) -> bytes:
+        """Bytes are taken as they stand: what came may be said again although it is no text."""
+        raw, most = value if isinstance(value, bytes) else value.encode(ENCODING), self.size or self.limit
         if most is not None and len(raw) > most:
             raise ProtocolError("range", f"{value!r} takes {len(raw)} bytes of {most}")
         return raw if self.size is None else raw.ljust(self.size, self.pad)

@@ -8,7 +8,7 @@ from gateway import command as say
 from gateway.errors import ProtocolError
 from gateway.outgoing import Builder, Outgoing, shot
 from gateway.protocols.jt808 import media
-from gateway.protocols.jt808.safety import IDENTIFICATION, IDENTIFICATION_WIDE
+from gateway.protocols.jt808.safety import IDENTIFIERS
 
 DISPLAY, TTS = 1 << 2, 1 << 3
 
@@ -39,15 +39,20 @@ def _lock(c: say.LockDoors, version: int) -> Outgoing:
 
 
 def _attachments(c: say.RequestAttachments, _version: int) -> Outgoing:
-    label = bytes.fromhex(c.label)
-    identified = next((i for i in (IDENTIFICATION, IDENTIFICATION_WIDE) if i.struct.size == len(label)), None)
-    if identified is None:
+    """The label goes back byte by byte: a terminal finds its files by it, however it fills its id."""
+    try:
+        label = bytes.fromhex(c.label)
+    except ValueError as error:
+        raise ProtocolError("range", f"label {c.label!r} is no hex") from error
+    if len(label) not in IDENTIFIERS:
         raise ProtocolError("range", f"a label of {len(label)} bytes is no alarm identification number")
+    layout = IDENTIFIERS[len(label)]
+    fields = layout.decode(label) | {"terminal_id": label[layout.place("terminal_id")]}
     return Outgoing(
         0x9208,
         {
-            "host": c.host, "tcp_port": c.port, "udp_port": 0, "identification": identified.decode(label),
-            "alarm_number": c.number, "reserved": bytes(16),
+            "host": c.host, "tcp_port": c.port, "udp_port": 0, "identification": fields, "alarm_number": c.number,
+            "reserved": bytes(16),
         },
     )  # fmt: skip
 

@@ -20,9 +20,6 @@ from gateway.wire.message import Header, MessageType, resolve
 from gateway.wire.parts import Parts
 from gateway.wire.reader import Span
 
-RTP = 0x81
-"""The fifth byte of a JT/T 1078 media packet, which begins with the same magic as an attachment."""
-
 
 class Jt808Decoder(FramedDecoder):
     """Keeps the parts of sub-packaged messages, and the dialect of the model that registered."""
@@ -84,22 +81,18 @@ class Jt808Decoder(FramedDecoder):
 
     def _stream(self, data: bytes, explain: bool) -> Iterator[Decoded]:
         """Raw packets of an attachment or media connection, with frames between them."""
-        if data[4:5] == bytes((RTP,)):
+        if len(data) > 4 and data[4] in attachments.RTP:
             yield _packet(data, "media_packet", "音视频流数据包", resolve(video.PACKET, data), explain)
             return
         buffer = attachments.AttachmentBuffer()
-        try:
-            found = buffer.feed(data)
-        except ProtocolError as error:
-            yield refused(Capture(data), error)
-            return
-        for one in found:
+        for one in buffer.feed(data):
             if one.startswith(FLAG):
                 yield from super().decode(Capture(one), explain=explain)
             else:
                 yield _packet(one, "attachment_packet", "附件数据包", attachments.PACKET, explain)
         if buffer.pending:
-            yield refused(Capture(data[-buffer.pending :]), ProtocolError("truncated", "the packet goes on"))
+            cut = buffer.error or ProtocolError("truncated", "the packet goes on")
+            yield refused(Capture(data[-buffer.pending :]), cut)
 
 
 def _packet(data: bytes, name: str, zh: str, layout: Layout, explain: bool) -> Decoded:

@@ -36,7 +36,7 @@ def _only_2019(message_id: int, name: str, zh: str, layout: Body) -> MessageType
     return _row(message_id, name, zh, layout, "", "JT/T 808-2019")
 
 
-def _safety(message_id: int, name: str, zh: str, layout: Body) -> MessageType:
+def _safety(message_id: int, name: str, zh: str, layout: Body | Mapping[int, Body]) -> MessageType:
     return _row(message_id, name, zh, layout, "", "T/JSATL 12-2017")
 
 
@@ -138,9 +138,12 @@ ROWS = (
     _only_2019(0x0608, "stored_areas", "查询区域或线路数据应答", areas.STORED),
     _safety(0x9208, "request_attachments", "报警附件上传指令", attachments.REQUEST),
     _safety(0x1210, "announce_attachments", "报警附件信息消息", attachments.ANNOUNCEMENT),
-    _safety(0x1211, "begin_file", "文件信息上传", attachments.FILE),
-    _safety(0x1212, "end_file", "文件上传完成消息", attachments.FILE),
-    _safety(0x9212, "file_answer", "文件上传完成消息应答", attachments.COMPLETION),
+    _safety(0x1211, "begin_file", "文件信息上传", {2011: attachments.FILE, 2019: attachments.FILE_WIDE}),
+    _safety(0x1212, "end_file", "文件上传完成消息", {2011: attachments.FILE, 2019: attachments.FILE_WIDE}),
+    _safety(
+        0x9212, "file_answer", "文件上传完成消息应答",
+        {2011: attachments.COMPLETION, 2019: attachments.COMPLETION_WIDE},
+    ),
     _video(0x9003, "query_av", "查询终端音视频属性", EMPTY, "5.3.2"),
     _video(0x1003, "av_attributes", "终端上传音视频属性", video.ATTRIBUTES, "5.3.3"),
     _video(0x1005, "passengers", "终端上传乘客流量", video.PASSENGERS, "5.4.2"),

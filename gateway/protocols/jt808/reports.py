@@ -65,14 +65,14 @@ def _fix(
     terminal: str, fields: Mapping[str, Any], body: bytes, *, version: int, kind: Items | None, backfill: bool = False
 ) -> Iterator[Report]:
     yield position(terminal, fields, version, body, backfill=backfill, kind=kind)
-    for key, item in fields["items"].items():
+    places = walk(body, OLD.size)[0]
+    for (key, item), (_, length, at) in zip(fields["items"].items(), places, strict=False):
         if key[:4] in SAFETY_KEYS and "identification" in item:
-            yield _safety(terminal, int(key[:4], 16), item)
+            yield _safety(terminal, int(key[:4], 16), item, body[at : at + length])
 
 
-def _safety(terminal: str, device: int, item: Mapping[str, Any]) -> SafetyEvent:
+def _safety(terminal: str, device: int, item: Mapping[str, Any], raw: bytes) -> SafetyEvent:
     layout = next(t[device] for t in (NARROW, WIDE) if t[device].takes({k: item[k] for k in item if k != "surplus"}))
-    identified = safety.IDENTIFICATION_WIDE if "spare" in item["identification"] else safety.IDENTIFICATION
     names = {f.name: f for f in layout.fields}
     hidden = {plain.key(f) for f in layout.fields if f.name in OWN}
     return SafetyEvent(
@@ -89,7 +89,7 @@ def _safety(terminal: str, device: int, item: Mapping[str, Any]) -> SafetyEvent:
         altitude=item["altitude"],
         vehicle=names["vehicle"].set_bits(item["vehicle"]),
         attachments=item["identification"]["attachments"],
-        label=identified.write(item["identification"]).hex(),
+        label=raw[layout.place("identification")].hex(),  # its text would lose padding
         details={key: value for key, value in plain.fields(layout, item).items() if key not in hidden},
     )
 

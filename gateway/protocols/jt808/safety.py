@@ -14,7 +14,7 @@ from gateway.wire.conditions import MORE
 from gateway.wire.field import Field, Term, term, terms
 from gateway.wire.groups import Many, OneOf
 from gateway.wire.items import Table
-from gateway.wire.kinds import U8, U16, U32, Kind, Number, Raw
+from gateway.wire.kinds import U8, U16, U32, Number, Raw
 from gateway.wire.layout import Layout
 from gateway.wire.texts import Text
 
@@ -74,7 +74,13 @@ def identification(terminal: int, reserved: Field) -> Layout:
 IDENTIFICATION = identification(7, Field("reserved", U8, zh="预留"))
 IDENTIFICATION_WIDE = identification(30, Field("spare", U16, zh="预留"))
 """16 bytes, and the 40 of terminals with long ids."""
-EITHER_IDENTIFICATION: Kind = OneOf(IDENTIFICATION, IDENTIFICATION_WIDE)
+IDENTIFIERS = {layout.struct.size: layout for layout in (IDENTIFICATION, IDENTIFICATION_WIDE)}
+
+
+def named_part(label: bytes) -> bytes:
+    """What of an identification number names the alarm; the count of files behind it may change later."""
+    return label[: IDENTIFIERS[len(label)].place("attachments").start]
+
 
 HEAD = (Field("alarm_id", U32, zh="报警ID"), Field("flag", U8, zh="标志状态", codes=FLAGS))
 LEVEL = Field("level", U8, zh="报警级别")

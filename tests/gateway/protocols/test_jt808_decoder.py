@@ -3,6 +3,7 @@
 import gzip
 import json
 import zlib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -117,35 +118,93 @@ def test_attachment_packets_and_frames_share_a_stream():
     assert names == ["attachment_packet", "begin_file", "attachment_packet"]
 
 
-def test_an_attachment_packet_that_claims_too_much_is_refused():
+def test_an_attachment_packet_that_claims_too_much_ends_the_stream():
     head = packet("x", 0, b"")[:-4] + (attachments.LARGEST + 1).to_bytes(4, "big")
-    with pytest.raises(ProtocolError, match="at most 65536"):
-        attachments.AttachmentBuffer().feed(head)
-    assert decode(head)[0].error is not None
+    whole = packet("x", 0, b"data")
+    buffer = attachments.AttachmentBuffer()
+    assert buffer.feed(whole + head + whole) == [whole]
+    assert "at most 65536" in str(buffer.error)
+    assert buffer.feed(whole) == []
+    assert "at most 65536" in str(decode(head)[0].error)
     (cut,) = decode(packet("x", 0, bytes(9))[:-1])
     assert "goes on" in str(cut.error)
 
 
-@given(st.lists(st.binary(max_size=90), max_size=12))
-def test_an_attachment_stream_bears_any_bytes(chunks: list[bytes]):
-    buffer = attachments.AttachmentBuffer(largest=50)
-    for chunk in chunks:
-        try:
-            buffer.feed(chunk)
-        except ProtocolError:
-            return
-        assert buffer.pending <= 62 + 50 + len(b"".join(chunks))
+PIECES = st.one_of(
+    st.builds(packet, st.sampled_from(["00_65_6501_0_a.jpg", "~", ""]), st.integers(0, 9), st.binary(max_size=60)),
+    st.builds(lambda size: frame(0x1211, {"name": "01cd~", "type": 0, "size": size}), st.integers(0, 0xFFFFFFFF)),
+)
+RUBBISH = st.binary(max_size=30) | st.sampled_from([b"~", b"~~", b"01c", b"~01cd", b"~01c", b"01cd\x81", b"~" * 9])
+
+
+@given(st.lists(PIECES | RUBBISH, max_size=8), st.data())
+def test_any_cutting_of_an_attachment_stream_gives_the_same(pieces: list[bytes], data: st.DataObject):
+    stream = b"".join(pieces)
+    at_once, in_steps = attachments.AttachmentBuffer(largest=60), attachments.AttachmentBuffer(largest=60)
+    found = at_once.feed(stream)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=20)))
+    again = [one for a, b in pairwise([0, *cuts, len(stream)]) for one in in_steps.feed(stream[a:b])]
+    assert again == found
+    assert (in_steps.skipped, str(in_steps.error)) == (at_once.skipped, str(at_once.error))
+    assert all(one.startswith((b"~", attachments.MAGIC)) for one in found)
+
+
+@given(st.lists(PIECES, max_size=6), st.lists(st.sampled_from([b"", b"abc", b"\r\n", b"01c", b"~", b"~~"]), min_size=7))
+def test_rubbish_between_packets_costs_no_packet(pieces: list[bytes], rubbish: list[bytes]):
+    stream = b"".join(a + b for a, b in zip(rubbish, pieces, strict=False))
+    assert [one for one in attachments.AttachmentBuffer().feed(stream) if sound(one)] == pieces
+
+
+def sound(one: bytes) -> bool:
+    return not one.startswith(b"~") or decode(one)[0].error is None
+
+
+def test_a_damaged_frame_is_handed_out_once_and_the_packet_after_it_is_whole():
+    info, data = frame(0x1211, {"name": "a", "type": 0, "size": 700}), packet("a", 0, b"~" * 50)
+    damaged = info[:-2] + bytes([info[-2] ^ 1]) + b"~"
+    assert attachments.AttachmentBuffer().feed(damaged + data + info) == [damaged, data, info]
+
+
+def test_a_flag_that_no_other_follows_is_dropped():
+    buffer, data = attachments.AttachmentBuffer(), packet("a", 0, b"x" * 50)
+    assert buffer.feed(b"~ab" + data) == []
+    assert buffer.feed(data * 40)[0] == data
+    assert buffer.overlong == 1
+
+
+@pytest.mark.parametrize("rubbish", [b"x~", b"~", b"~x~", b"01c", b"~01c", b"~01cd\x40", b"~" + b"y" * 3000])
+def test_rubbish_of_any_length_costs_what_its_bytes_cost(rubbish: bytes):
+    """Ten million bytes: a cost that grew faster would not end here. A stream that is nothing else is given up."""
+    buffer, data = attachments.AttachmentBuffer(), rubbish * (10_000_000 // len(rubbish))
+    found = sum(len(buffer.feed(data[at : at + 250_000])) for at in range(0, len(data), 250_000))
+    assert found <= attachments.MOST_DAMAGED
+    if buffer.error is None:
+        assert buffer.feed(packet("a", 0, b"b")) == [packet("a", 0, b"b")]
+
+
+def test_damaged_frames_among_others_are_borne():
+    whole = frame(0x1211, {"name": "a", "type": 0, "size": 1})
+    assert attachments.AttachmentBuffer().feed((b"~x~" * 20 + whole) * 50).count(whole) == 50
+
+
+def test_every_byte_on_its_own_is_cut_in_reasonable_time():
+    """A packet of the largest size, whose every byte is looked at once."""
+    data = packet("a", 0, b"~" * attachments.LARGEST)
+    buffer = attachments.AttachmentBuffer()
+    assert [one for i in range(len(data)) for one in buffer.feed(data[i : i + 1])] == [data]
 
 
 def test_an_attachment_stream_of_any_length_costs_what_its_bytes_cost():
-    """Two million frames, then garbage, then flags that nothing closes: a cost that grew faster would not end here."""
+    """Frames, flags in a row, then garbage in which much looks like a beginning: what grew faster would not end here."""
     buffer, heartbeat = attachments.AttachmentBuffer(), bytes.fromhex("7E000200001234567890120001897E")
-    assert len(buffer.feed(heartbeat * 200_000 + b"~~" * 1_000_000)) == 1_200_000
-    assert buffer.feed(b"x" * 1_000_000 + b"01c" * 500_000) == []
-    assert buffer.pending == 3
-    for _ in range(1000):
+    assert len(buffer.feed(heartbeat * 200_000 + b"~~" * 1_000_000 + heartbeat[1:])) == 200_001
+    for _ in range(4):
+        assert buffer.feed(b"x" * 500_000 + b"01c" * 500_000) == []
+        assert buffer.pending <= len(attachments.MAGIC)
+    for _ in range(100):
         assert buffer.feed(b"~" + b"x" * 10_000) == []
-        assert buffer.pending <= attachments.LONGEST_FRAME
+        assert buffer.pending <= 2 * attachments.MAX_FRAME + 2
+    assert buffer.overlong == 100
     assert buffer.feed(heartbeat) == [heartbeat]
 
 

