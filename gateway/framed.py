@@ -72,7 +72,7 @@ class FramedSession(ABC):
         self._outbox: list[bytes] = []
         self.answers: list[Answer] = []
         self._asked: dict[int, _Asked] = {}
-        self._last = self._began = self._partial_since = now
+        self.heard = self._began = self._partial_since = now
 
     # what a protocol adds
 
@@ -102,7 +102,7 @@ class FramedSession(ABC):
 
     def receive(self, data: bytes, now: float) -> list[Held]:
         frames = self._buffer.feed(data)
-        self._last = now
+        self.heard = now
         if frames or not self._buffer.pending:
             self._partial_since = now
         if self._buffer.overlong:
@@ -206,4 +206,4 @@ class FramedSession(ABC):
             return self._began + self._limits.login_s
         if self._buffer.pending:
             return self._partial_since + self._limits.partial_s
-        return self._last + self._limits.idle_s
+        return self.heard + self._limits.idle_s

@@ -518,15 +518,33 @@ class Registration:
     plate: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeOver:
+    """A second connection of a terminal that is connected already; see `gateway.server.succession`.
+
+    address         where the newer connection comes from
+    former_address  where the one that stands comes from
+    silent_s        how long that one had not been heard
+    refused         True where the newer one was turned away, False where it took the place
+    """
+
+    terminal: str
+    time: datetime
+    address: str
+    former_address: str
+    silent_s: float
+    refused: bool
+
+
 KINDS: Mapping[type, str] = {
     Position: "position", TripRecord: "trip", SignIn: "sign_in", SignOut: "sign_out", OrderAnswer: "order_answer",
     SafetyEvent: "safety_event", DriverCard: "driver_card", MediaEvent: "media_event", MediaFile: "media_file",
-    AttachmentFile: "attachment_file", Registration: "registration",
+    AttachmentFile: "attachment_file", Registration: "registration", TakeOver: "take_over",
 }  # fmt: skip
 """Name of each kind of report."""
 Report = (
     Position | TripRecord | SignIn | SignOut | OrderAnswer | SafetyEvent | DriverCard | MediaEvent | MediaFile
-    | AttachmentFile | Registration
+    | AttachmentFile | Registration | TakeOver
 )  # fmt: skip
 """Whatever a message may say."""
 

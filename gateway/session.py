@@ -183,6 +183,9 @@ class Session(Protocol):
     terminal: str
     """Key of the terminal behind the connection, "" while unknown."""
 
+    heard: float
+    """Monotonic time at which the newest bytes came."""
+
     closing: bool
     """Set when the connection must be closed after the outbox was written."""
 

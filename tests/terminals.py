@@ -29,9 +29,9 @@ class Terminal:
 
     codec: ModuleType
 
-    def __init__(self, port: int, number: str) -> None:
+    def __init__(self, port: int, number: str, source: str = "127.0.0.1") -> None:
         self.number, self.serial = number, -1
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0))
         self.buffer = b""
         self.heard: list[Message] = []
 
@@ -121,8 +121,8 @@ class Terminal808(Terminal):
 class Terminal905(Terminal):
     codec = jt905
 
-    def __init__(self, port: int, number: str = ISU) -> None:
-        super().__init__(port, number)
+    def __init__(self, port: int, number: str = ISU, source: str = "127.0.0.1") -> None:
+        super().__init__(port, number, source)
 
 
 def label_of(sequence: int, attachments: int, *, wide: bool = False) -> dict[str, Any]:

@@ -18,11 +18,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
+import orjson
 import structlog
 
 from gateway.errors import StorageFull
 from gateway.media import MediaStore
-from gateway.report import FixBatch
+from gateway.report import FixBatch, Report, to_plain
 from gateway.server.batch import Judge, Tick, decode
 from gateway.session import Chunk, Fixes, Held, Outcome, Progress, Said
 from gateway.spool import Entry, Spool
@@ -75,6 +76,7 @@ class Committer:
     spool_full_since: float | None = None
     _pending: deque[tuple[Source, Held]] = field(default_factory=deque)
     _notices: list[Entry] = field(default_factory=list)
+    _told: list[dict[str, Any]] = field(default_factory=list)
     _done: list[asyncio.Future[None]] = field(default_factory=list)
     _size: int = 0
     _sampled: float = -1.0
@@ -99,6 +101,13 @@ class Committer:
         self._done.append(done)
         self._wake.set()
         return done
+
+    def tell(self, message: str, report: Report) -> None:
+        """A report of the gateway's own, which no frame has brought; it stands for its own evidence."""
+        plain = to_plain(report)
+        said = {"terminal": report.terminal, "message": message, "frame": orjson.dumps(plain).hex(), "reports": [plain]}
+        self._told.append(plain)
+        self.notice([Entry("message", time.time_ns() // 1000, orjson.dumps([said]))])
 
     async def unfinished(self, terminal: str) -> list[Progress]:
         """Media that a terminal still owes pieces of."""
@@ -130,6 +139,7 @@ class Committer:
         if not self._pending:
             self._wake.clear()
         notices, self._notices = self._notices, []
+        told, self._told = self._told, []
         done, self._done = self._done, []
         if not taken and not notices:
             return
@@ -154,8 +164,8 @@ class Committer:
         self.counts["commits"] += 1
         if self._paused and self._size <= self.pending_bytes // 2:
             self._pause(False)
-        if len(tick.fixes) or tick.reports:
-            await self.publish(tick.fixes, tick.reports)
+        if len(tick.fixes) or tick.reports or told:
+            await self.publish(tick.fixes, [*told, *tick.reports])
 
     def _sample(self, tick: Tick) -> None:
         """Log a few frames a second whose fixes were not taken as good."""
@@ -206,7 +216,8 @@ class Committer:
             progress = self.media.add(one.terminal, one.content, now_us)
             outcomes[i] = Outcome(progress is not None, progress)
             if progress is not None and progress.file is not None:
-                said.append(replace(one, content=Said("medium", [progress.file])))
+                told = orjson.dumps(to_plain(progress.file))  # the same for every piece that comes again
+                said.append(replace(one, raw=told, content=Said("medium", [progress.file])))
         return [*kept, *said], outcomes
 
     async def upkeep(self) -> None:

@@ -43,8 +43,8 @@ class Connection(asyncio.Protocol):
             self.hub.counts[f"{self.port}.session_failed"] += 1
             transport.abort()
             return
-        if session.terminal != known:
-            self.hub.identified(self, known)
+        if session.terminal != known and not self.hub.identified(self, known):
+            return
         if held:
             self.hub.take(self, held)
         self.flush()

@@ -6,15 +6,18 @@ import asyncio
 import ipaddress
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
 
 from gateway.command import Command, RequestAttachments
+from gateway.report import TakeOver, to_plain
 from gateway.server.commands import Commands
 from gateway.server.committer import Committer
+from gateway.server.succession import replaces
 from gateway.session import Authority, Held, Limits, Outcome, Session, SessionFactory
 
 log = structlog.get_logger()
@@ -50,11 +53,12 @@ class Hub:
 
     sessions  port name -> how its sessions are made
     sources   port name -> networks from which it is taken; a port without a row takes any
+    logged_in  names of the ports on which terminals prove who they are
     """
 
     def __init__(
         self, authority: Authority, limits: Limits, sessions: dict[str, SessionFactory],
-        sources: dict[str, Sequence[Network]], connections: int,
+        sources: dict[str, Sequence[Network]], connections: int, logged_in: Collection[str],
     ) -> None:  # fmt: skip
         self.committer: Committer
         self.commands: Commands
@@ -69,6 +73,7 @@ class Hub:
         self._sessions = sessions
         self._sources = sources
         self._most = connections
+        self._logged_in = frozenset(logged_in)
         self._all: set[Line] = set()
         self._paused = False
         self._paused_ports: set[str] = set()
@@ -92,20 +97,34 @@ class Hub:
         limits = replace(self._limits, epoch=time.time() - now)
         return self._sessions[connection.port](self._authority, now, limits)
 
-    def identified(self, connection: Line, before: str) -> None:
-        """The session learned whose it is. A second connection of a live terminal takes over."""
+    def identified(self, connection: Line, before: str) -> bool:
+        """The session learned whose it is. False when another connection of that terminal stays in its place."""
         terminal = connection.session.terminal if connection.session else ""
         if before and self.live.get(before) is connection:
             del self.live[before]
         if not terminal:
-            return
+            return True
         former = self.live.get(terminal)
-        if former is not None and former is not connection:
-            self.counts["taken_over"] += 1
-            log.warning("terminal taken over by a newer connection", terminal=terminal)
-            former.abort()
+        if former is not None and former is not connection and not self._take_over(connection, former, terminal):
+            return False
         self.live[terminal] = connection
         self.commands.identified(terminal)
+        return True
+
+    def _take_over(self, newer: Line, former: Line, terminal: str) -> bool:
+        """Decide, report, and close the one that does not stay. Tells whether the newer one does."""
+        silent = time.monotonic() - former.session.heard if former.session else 0.0
+        address, other = _peer(newer), _peer(former)
+        stays = replaces(logged_in=newer.port in self._logged_in, same_address=address == other, silent_s=silent)
+        self.counts["taken_over" if stays else "take_over_refused"] += 1
+        report = TakeOver(
+            terminal=terminal, time=datetime.now(UTC), address=address, former_address=other,
+            silent_s=round(silent, 3), refused=not stays,
+        )  # fmt: skip
+        log.warning("second connection of a terminal", **to_plain(report))
+        self.committer.tell("take_over", report)
+        (former if stays else newer).abort()
+        return stays
 
     def lost(self, connection: Line) -> None:
         self._all.discard(connection)
@@ -197,6 +216,11 @@ class Hub:
                 if stuck or (session is not None and self._reads(connection) and now > session.deadline()):
                     self.counts["closed_full" if stuck else "timed_out"] += 1
                     connection.abort()
+
+
+def _peer(connection: Line) -> str:
+    """The address at which a terminal is, without its port."""
+    return str(connection.transport.get_extra_info("peername")[0]) if connection.transport else ""
 
 
 def _local(transport: asyncio.Transport) -> str:

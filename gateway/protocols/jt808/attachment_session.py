@@ -107,7 +107,7 @@ class AttachmentSession(FramedSession):
 
     def _part(self, handler: Callable[..., Held | None], header: Header, body: bytes, frame: bytes) -> Held | None:
         """Many files make 0x1210 longer than a frame; each part is answered."""
-        whole = self._parts.add(header, body, self._last)
+        whole = self._parts.add(header, body, self.heard)
         if whole is None:
             self.acknowledge(header)
             return None
@@ -186,8 +186,8 @@ class AttachmentSession(FramedSession):
         if not self._open:
             return self._began + self._limits.login_s
         if self._stream.pending:
-            return min(self._last + self._limits.partial_s, self._partial_since + self._limits.idle_s)
-        return self._last + self._limits.idle_s
+            return min(self.heard + self._limits.partial_s, self._partial_since + self._limits.idle_s)
+        return self.heard + self._limits.idle_s
 
     def send(self, command: Command) -> int:
         raise ProtocolError("unsupported", f"{type(command).__name__} on a connection of attachments")

@@ -82,7 +82,7 @@ class Jt808Session(FramedSession):
             raise ProtocolError("not_logged_in", f"0x{header.message_id:04x}", reply=FAILED)
         self._version = header.version
         if header.package and header.package[0] > 1 and header.message_id != 0x0801:
-            whole = self._parts.add(header, body, self._last)
+            whole = self._parts.add(header, body, self.heard)
             if whole is None:
                 return self._kept(header, frame, Said("part"))
             header, body = replace(header, package=None), whole
@@ -120,12 +120,12 @@ class Jt808Session(FramedSession):
 
     def _logout(self, header: Header, _body: bytes, _frame: bytes) -> None:
         self._number, self.terminal = "", ""
-        self._began = self._last
+        self._began = self.heard
         self.acknowledge(header)
 
     def _tell_time(self, header: Header, _body: bytes, _frame: bytes) -> None:
         """The one time in JT/T 808 that is in UTC."""
-        now = datetime.fromtimestamp(self._limits.epoch + self._last, UTC)
+        now = datetime.fromtimestamp(self._limits.epoch + self.heard, UTC)
         self.say(0x8004, encode_body(0x8004, {"time": now}, header.version), header)
 
     # positions
@@ -203,13 +203,13 @@ class Jt808Session(FramedSession):
         fields = self._fields(header, body) if first else None
         said = self._reports(header, fields, body) if fields else []
         event = next((report for report in said if isinstance(report, MediaEvent)), None)
-        chunk = self._uploads.chunk(header, body, fields, event, self._last)
+        chunk = self._uploads.chunk(header, body, fields, event, self.heard)
         return Held(self.terminal, FLAG + frame + FLAG, chunk, header)
 
     def answer(self, held: Held, outcome: Outcome) -> bytes:
         answered = super().answer(held, outcome)
         if outcome.progress is not None:
-            due = self._uploads.came(outcome.progress, self._last)
+            due = self._uploads.came(outcome.progress, self.heard)
             answered += b"".join(self._media_answer(*one) for one in due)
         return answered
 
@@ -220,7 +220,7 @@ class Jt808Session(FramedSession):
 
     def resume(self, media: Sequence[Progress]) -> None:
         for progress in media:
-            self._uploads.left(progress, self._last)
+            self._uploads.left(progress, self.heard)
 
     def tick(self, now: float) -> None:
         for medium, missing in self._uploads.overdue(now):

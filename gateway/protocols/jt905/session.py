@@ -106,7 +106,7 @@ class Jt905Session(FramedSession):
         """0x8001 first: only then does the ISU listen to the result of its grab."""
         answered = super().answer(held, outcome)
         if outcome.progress is not None:
-            self._uploads.came(outcome.progress, self._last)
+            self._uploads.came(outcome.progress, self.heard)
         if isinstance(held.content, Said):
             for report in held.content.reports:
                 if isinstance(report, OrderAnswer) and (again := self._orders.heard(report)) is not None:
@@ -136,12 +136,12 @@ class Jt905Session(FramedSession):
     def _chunk(self, header: Header, fields: Mapping[str, Any], body: bytes) -> Chunk:
         said = reports(header, fields, body)
         event = next((report for report in said if isinstance(report, MediaEvent)), None)
-        key = self._uploads.key(header.message_id, fields, self._last)
+        key = self._uploads.key(header.message_id, fields, self.heard)
         return Chunk(key, fields["offset"], fields["size"], False, fields["data"], event)
 
     def resume(self, media: Sequence[Progress]) -> None:
         for progress in media:
-            self._uploads.came(progress, self._last)
+            self._uploads.came(progress, self.heard)
 
     def tick(self, now: float) -> None:
         """Ask for the rest of a medium whose next piece does not come."""

@@ -195,7 +195,7 @@ def test_every_byte_on_its_own_is_cut_in_reasonable_time():
 
 
 def test_an_attachment_stream_of_any_length_costs_what_its_bytes_cost():
-    """Frames, flags in a row, then garbage in which much looks like a beginning: what grew faster would not end here."""
+    """Frames, flags in a row, then garbage that looks like beginnings: a cost that grew faster would not end here."""
     buffer, heartbeat = attachments.AttachmentBuffer(), bytes.fromhex("7E000200001234567890120001897E")
     assert len(buffer.feed(heartbeat * 200_000 + b"~~" * 1_000_000 + heartbeat[1:])) == 200_001
     for _ in range(4):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import nats
 import pytest
@@ -256,6 +257,37 @@ def test_a_second_connection_of_a_terminal_takes_over(gateway: Gateway, terminal
         assert terminal.closed()
         assert second.result(0x0002, {}) == 0
     assert counted(gateway, "taken_over", before) == 1
+    stack.eventually(lambda: take_overs(gateway, f"jt808/{NUMBER.lstrip('0')}"), "the take-over is reported")
+
+
+def take_overs(gateway: Gateway, terminal: str) -> list[dict[str, Any]] | None:
+    """Reports of second connections of this terminal, once there are any."""
+    reader = SpoolReader(gateway.var / "spool", "test")
+    said = [one for entry in reader.read(0, 1 << 30) if entry.kind == "message" for one in json.loads(entry.columns)]
+    reports = [report for one in said for report in one["reports"]]
+    return [one for one in reports if one["kind"] == "take_over" and one["terminal"] == terminal] or None
+
+
+def test_who_cannot_prove_to_be_the_isu_that_is_being_heard_is_turned_away(gateway: Gateway):
+    """JT/T 905 has no log-in: another address takes over a silent line only, the same address at once."""
+    before = gateway.counts()
+    with Terminal905(gateway.ports["jt905"]) as isu:
+        assert isu.result(0x0002, {}) == 0
+        with Terminal905(gateway.ports["jt905"], source="127.0.0.9") as impostor:
+            impostor.socket.sendall(impostor.frame(0x0200, fix(now())))
+            assert impostor.closed()
+        assert isu.result(0x0002, {}) == 0
+        with Terminal905(gateway.ports["jt905"]) as itself:
+            assert itself.result(0x0002, {}) == 0
+            assert isu.closed()
+    assert counted(gateway, "take_over_refused", before) == 1
+    assert counted(gateway, "taken_over", before) == 1
+    told = stack.eventually(
+        lambda: t if (t := take_overs(gateway, f"jt905/{ISU}")) and len(t) == 2 else None, "both are reported"
+    )
+    assert [(one["address"], one["former_address"], one["refused"]) for one in told] == [
+        ("127.0.0.9", "127.0.0.1", True), ("127.0.0.1", "127.0.0.1", False),
+    ]  # fmt: skip
 
 
 def test_many_frames_in_one_write_are_all_answered_and_one_byte_at_a_time_too(gateway: Gateway, terminal: Terminal808):
