@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from gateway.wire.clocks import CHINA
 from tests import browser, stack
 from tests.browser import vehicles, wait
 from tests.dashboard.test_words import HAN
@@ -222,14 +223,17 @@ def test_a_text_reaches_the_car_and_the_journal(desk: Desk):
 
 
 def test_a_day_is_replayed_with_its_chart_and_events(desk: Desk):
-    """Twenty fixes of the last minutes: a passenger, a gap, an alarm."""
+    """Twenty fixes of one day, of the last minutes or of those before midnight: a passenger, a gap, an alarm."""
     page = desk.fresh()
+    now = datetime.now(CHINA)
+    today_s = (now - now.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
+    shift = 0 if today_s > 900 else int(today_s) + 1
     for step in range(20):
         ago = 600 - step * 20 if step < 10 else 200 - (step - 10) * 20
         load = HALF_LOAD if 5 <= step < 15 else 0
         place = {"lat": 31.35 + step / 500, "lon": 120.93 + step / 400}
         alarm = OVERSPEED if step == 17 else 0
-        desk.drive("苏E·D2001", **place, ago_s=ago, status=0b11 | load, speed=step * 4.0, alarm=alarm)
+        desk.drive("苏E·D2001", **place, ago_s=ago + shift, status=0b11 | load, speed=step * 4.0, alarm=alarm)
     desk.choose("D2001")
     stored = "SELECT count(*) = 20 FROM fix JOIN vehicle ON vehicle.id = vehicle_id WHERE plate = '苏E·D2001'"
     with psycopg.connect(desk.database, autocommit=True) as db:
