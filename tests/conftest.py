@@ -9,9 +9,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from tracking import embedded, timescale
 from tracking.migrate import migrate
+
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("search", derandomize=False, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+"""The same examples in every run, so that a change is judged by what it changes; "search" looks for new ones."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 TEMPORARY = tempfile.mkdtemp(prefix="taxihub-test-")
