@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from gateway.content import Files
 from gateway.media import MediaStore
 from gateway.protocols.jt808.translate import OLD
 from gateway.report import FixBatch
@@ -28,7 +29,7 @@ class Settled:
 def commit(directory: Path, held: list[Held], *, most: int = 1 << 30) -> tuple[Settled, list[Entry], list[bool]]:
     """All of them at once to a committer that then ends: what was answered, what the spool has, pauses."""
     spool = Spool(directory / "spool", limit_bytes=1 << 30, keep_us=10**12)
-    media = MediaStore(directory / "media")
+    media = MediaStore(Files(directory / "media"))
     source, pauses = Settled(), list[bool]()
 
     async def main() -> None:
