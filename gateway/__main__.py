@@ -80,7 +80,6 @@ def compose(settings: Settings) -> Gateway:
         {**{name: protocol.session for name, protocol in TCP.items()}, **ATTACHMENTS},
         {"jt905": networks(settings.jt905_sources)},
         most_connections(settings.connections),
-        [name for name, protocol in TCP.items() if protocol.logs_in],
     )
     files, requests = Files(settings.var / "media"), Requests(settings.var / "gateway")
     asking = Asking(requests)

@@ -22,14 +22,11 @@ from gateway.session import Held, SessionFactory
 
 @dataclass(frozen=True, slots=True)
 class TcpProtocol:
-    """logs_in: whether a terminal proves who it is."""
-
     name: str
     zh: str
     numbers: Numbers
     session: SessionFactory
     decoder: DecoderFactory
-    logs_in: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +52,8 @@ TWO_LEVELS = Numbers(re.compile(r"([^/+#\s\x00-\x1f]{1,64})/([^/+#\s\x00-\x1f]{1
 TCP: Mapping[str, TcpProtocol] = {
     p.name: p
     for p in (
-        TcpProtocol("jt808", "道路运输车辆卫星定位系统终端", BCD_20, Jt808Session, Jt808Decoder, logs_in=True),
-        TcpProtocol("jt905", "出租汽车服务管理信息系统运营专用设备", BCD_12, Jt905Session, Jt905Decoder, logs_in=False),
+        TcpProtocol("jt808", "道路运输车辆卫星定位系统终端", BCD_20, Jt808Session, Jt808Decoder),
+        TcpProtocol("jt905", "出租汽车服务管理信息系统运营专用设备", BCD_12, Jt905Session, Jt905Decoder),
     )
 }
 ATTACHMENTS: Mapping[str, SessionFactory] = {"jsatl": AttachmentSession}

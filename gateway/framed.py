@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 from gateway.errors import ProtocolError
+from gateway.proof import Proof
 from gateway.session import Answer, Authority, Held, Limits, Outcome, Progress
 from gateway.wire.field import Field, terms
 from gateway.wire.framing import FrameBuffer
@@ -38,6 +39,7 @@ class _Asked:
     """A command on its way. answered_by: id of the message that answers it, None for the general answer."""
 
     serial: int
+    message_id: int
     answered_by: int | None
 
 
@@ -63,6 +65,7 @@ class FramedSession(ABC):
         self.counts: Counter[str] = Counter()
         self.samples: list[tuple[str, bytes]] = []
         self.terminal = ""
+        self.proof = Proof.NONE
         self.closing = False
         self._authority = authority
         self._limits = limits
@@ -120,6 +123,8 @@ class FramedSession(ABC):
             header, body = self.parse(frame)
         except ProtocolError as error:
             self.refuse(error.cause, frame)
+            if error.reply is not None:
+                self.decline(frame, error.reply)
             return None
         self.counts["frames"] += 1
         try:
@@ -129,6 +134,10 @@ class FramedSession(ABC):
             if error.reply is not None:
                 self.acknowledge(header, error.reply)
             return None
+
+    def decline(self, _frame: bytes, _result: int) -> None:
+        """Answer a frame of which no more than the header can be read, where the protocol can."""
+        return
 
     def refuse(self, cause: str, frame: bytes) -> None:
         """Count a refused frame and keep a few."""
@@ -159,13 +168,13 @@ class FramedSession(ABC):
         self.say(message_id, body, header)
         while len(self._asked) >= MOST_ASKED:
             self._asked.pop(next(iter(self._asked)))
-        self._asked[self._serial] = _Asked(self._serial, answered_by)
+        self._asked[self._serial] = _Asked(self._serial, message_id, answered_by)
         return self._serial
 
-    def asked_in_parts(self, first: int, count: int, answered_by: int | None = None) -> int:
+    def asked_in_parts(self, message_id: int, first: int, count: int, answered_by: int | None = None) -> int:
         """The same for a message that went out in `count` parts, which any of their serials may answer."""
         self._serial = (first + count - 1) & 0xFFFF
-        asked = _Asked(self._serial, answered_by)
+        asked = _Asked(self._serial, message_id, answered_by)
         self._asked |= {(first + i) & 0xFFFF: asked for i in range(count)}
         return self._serial
 
@@ -174,18 +183,19 @@ class FramedSession(ABC):
         fields = GENERAL_ANSWER.decode(body)
         result = int(fields["result"])
         asked = self._asked.get(fields["ack_serial"])
-        if asked is None:
+        if asked is None or asked.message_id != fields["ack_id"]:
             self.counts["unasked_answer"] += 1
         elif result != OK or asked.answered_by is None:
             self._settle(asked, result == OK, str(RESULTS.get(result, result)))
 
     def own_answer(self, message_id: int, fields: Mapping[str, Any]) -> None:
-        """A message that answers a command, by its serial where it has one, else the oldest that it can answer."""
-        asked = self._asked.get(fields["ack_serial"]) if "ack_serial" in fields else None
-        if asked is None:
-            asked = next((a for a in self._asked.values() if a.answered_by == message_id), None)
+        """A message that answers a command: that of its serial, or where it has none the oldest that it can answer."""
+        answered = [a for serial, a in self._asked.items() if fields.get("ack_serial", serial) == serial]
+        asked = next((a for a in answered if a.answered_by == message_id), None)
         if asked is not None:
             self._settle(asked, True, "answered", fields)
+        elif "ack_serial" in fields:
+            self.counts["unasked_answer"] += 1
 
     def _settle(self, asked: _Asked, ok: bool, result: str, fields: Mapping[str, Any] = NOTHING) -> None:
         for serial in [s for s, a in self._asked.items() if a is asked]:

@@ -357,13 +357,14 @@ class MeterRecord:
 class TripRecord:
     """An occupied trip (JT/T 905 0x0B05). (terminal, operation) names it: terminals send it again until answered.
 
-    `order` is None for a street hail, `rating` the passenger's ("none" to "complaint").
+    `order` is None for a street hail, `rating` the passenger's ("none" to "complaint"). A place is None where
+    the terminal had none.
     """
 
     terminal: str
     operation: int
-    pick_up: Position
-    drop_off: Position
+    pick_up: Position | None
+    drop_off: Position | None
     order: int | None
     rating: str
     meter: MeterRecord | None
@@ -374,11 +375,11 @@ class SignIn:
     """A driver begins a shift: `on` is when the meter was opened."""
 
     terminal: str
-    position: Position
+    position: Position | None
     company_licence: str
     driver_licence: str
     plate: str
-    on: datetime
+    on: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -386,12 +387,12 @@ class SignOut:
     """A driver ends a shift, with what the meter counted. Distances m, times s, money yuan, price yuan/km."""
 
     terminal: str
-    position: Position
+    position: Position | None
     company_licence: str
     driver_licence: str
     plate: str
-    on: datetime
-    off: datetime
+    on: datetime | None
+    off: datetime | None
     distance: float
     occupied_distance: float
     between_distance: float

@@ -21,6 +21,7 @@ from typing import TypeVar
 
 import structlog
 
+from gateway.proof import Proof
 from gateway.report import Enrolment
 
 log = structlog.get_logger()
@@ -104,15 +105,20 @@ class Roll:
         codes = self._codes.get(terminal)
         return codes.model if codes else ""
 
-    def check_code(self, terminal: str, code: str) -> bool:
+    def check_code(self, terminal: str, code: str) -> Proof:
         codes = self._codes.get(terminal)
         digest = self._digest(code)
         if codes is None:
-            return False
-        if codes.fresh is not None and hmac.compare_digest(codes.fresh, digest):
-            self._change(terminal, _Codes(digest, None, codes.model))
-            return True
-        return codes.current is not None and hmac.compare_digest(codes.current, digest)
+            return Proof.NONE
+        if codes.current is not None and hmac.compare_digest(codes.current, digest):
+            return Proof.OWN
+        issued = codes.fresh is not None and hmac.compare_digest(codes.fresh, digest)
+        return Proof.ISSUED if issued else Proof.NONE
+
+    def adopt(self, terminal: str) -> None:
+        codes = self._codes.get(terminal)
+        if codes is not None and codes.fresh is not None:
+            self._change(terminal, _Codes(codes.fresh, None, codes.model))
 
     def _change(self, terminal: str, codes: _Codes) -> None:
         with self._lock:

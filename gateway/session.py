@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.command import Command
+from gateway.proof import Proof
 from gateway.ranges import Range
 from gateway.report import MediaEvent, MediaFile, Report
 from gateway.upload import Upload
@@ -169,8 +170,11 @@ class Authority(Protocol):
     def model(self, terminal: str) -> str:
         """The model that the terminal gave when it registered, "" before."""
 
-    def check_code(self, terminal: str, code: str) -> bool:
-        """Whether this is the terminal's code. Using a fresh code retires the former one."""
+    def check_code(self, terminal: str, code: str) -> Proof:
+        """Whether this is the terminal's code, and which of the two."""
+
+    def adopt(self, terminal: str) -> None:
+        """The terminal has logged in with the code issued last: that is its own now, and the former one is retired."""
 
 
 class Session(Protocol):
@@ -182,6 +186,9 @@ class Session(Protocol):
 
     terminal: str
     """Key of the terminal behind the connection, "" while unknown."""
+
+    proof: Proof
+    """How the terminal has shown who it is."""
 
     heard: float
     """Monotonic time at which the newest bytes came."""

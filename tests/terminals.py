@@ -98,8 +98,8 @@ class Terminal:
 class Terminal808(Terminal):
     codec = jt808
 
-    def __init__(self, port: int, number: str = NUMBER, edition: int = 2013) -> None:
-        super().__init__(port, number)
+    def __init__(self, port: int, number: str = NUMBER, edition: int = 2013, source: str = "127.0.0.1") -> None:
+        super().__init__(port, number, source)
         self.edition = edition
 
     def version(self) -> dict[str, int]:

@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import structlog
 
 from gateway.command import Command, RequestAttachments
+from gateway.proof import Proof
 from gateway.report import TakeOver, to_plain
 from gateway.server.commands import Commands
 from gateway.server.committer import Committer
@@ -53,12 +54,11 @@ class Hub:
 
     sessions  port name -> how its sessions are made
     sources   port name -> networks from which it is taken; a port without a row takes any
-    logged_in  names of the ports on which terminals prove who they are
     """
 
     def __init__(
         self, authority: Authority, limits: Limits, sessions: dict[str, SessionFactory],
-        sources: dict[str, Sequence[Network]], connections: int, logged_in: Collection[str],
+        sources: dict[str, Sequence[Network]], connections: int,
     ) -> None:  # fmt: skip
         self.committer: Committer
         self.commands: Commands
@@ -73,7 +73,6 @@ class Hub:
         self._sessions = sessions
         self._sources = sources
         self._most = connections
-        self._logged_in = frozenset(logged_in)
         self._all: set[Line] = set()
         self._paused = False
         self._paused_ports: set[str] = set()
@@ -108,14 +107,26 @@ class Hub:
         if former is not None and former is not connection and not self._take_over(connection, former, terminal):
             return False
         self.live[terminal] = connection
+        if connection.session and connection.session.proof is Proof.ISSUED:
+            self._authority.adopt(terminal)
         self.commands.identified(terminal)
         return True
+
+    def may_speak_for(self, connection: Line, terminal: str) -> bool:
+        """Whether a connection may also say something as this terminal, which is not its own: as `identified` judges.
+
+        Where no log-in binds a connection to one terminal (JT/T 905), a read may hold frames of several.
+        """
+        former = self.live.get(terminal)
+        if former is None or former is connection:
+            return True
+        return self._take_over(connection, former, terminal)
 
     def _take_over(self, newer: Line, former: Line, terminal: str) -> bool:
         """Decide, report, and close the one that does not stay. Tells whether the newer one does."""
         silent = time.monotonic() - former.session.heard if former.session else 0.0
         address, other = _peer(newer), _peer(former)
-        stays = replaces(logged_in=newer.port in self._logged_in, same_address=address == other, silent_s=silent)
+        stays = replaces(proved=_proved(newer), same_address=address == other, silent_s=silent)
         self.counts["taken_over" if stays else "take_over_refused"] += 1
         report = TakeOver(
             terminal=terminal, time=datetime.now(UTC), address=address, former_address=other,
@@ -216,6 +227,10 @@ class Hub:
                 if stuck or (session is not None and self._reads(connection) and now > session.deadline()):
                     self.counts["closed_full" if stuck else "timed_out"] += 1
                     connection.abort()
+
+
+def _proved(connection: Line) -> bool:
+    return connection.session is not None and connection.session.proof is Proof.OWN
 
 
 def _peer(connection: Line) -> str:

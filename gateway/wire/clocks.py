@@ -155,7 +155,7 @@ LONG = Stamp("YYYYMMDDhhmm")
 class Lenient:
     """A time that must not cost its message: digits that are no time are kept as hex text."""
 
-    inner: Clock | Stamp
+    inner: Clock | Stamp | LongStamp
 
     @property
     def code(self) -> str:

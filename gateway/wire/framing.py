@@ -98,11 +98,14 @@ class FrameBuffer:
 
     The flag is a separator: frames may share one or have two. A run of bytes without a flag that
     grows beyond the bound is dropped up to the next flag and counted in `overlong`.
+
+    longest  bytes of an unescaped frame
     """
 
-    __slots__ = ("_partial", "_skipping", "_started", "overlong")
+    __slots__ = ("_most", "_partial", "_skipping", "_started", "overlong")
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int = MAX_FRAME) -> None:
+        self._most = 2 * longest
         self._partial = b""
         self._started = False
         self._skipping = False
@@ -122,13 +125,13 @@ class FrameBuffer:
             self._started, self._skipping = True, False
         if not self._started:
             tail = b""
-        elif len(tail) > 2 * MAX_FRAME or self._skipping:
+        elif len(tail) > self._most or self._skipping:
             self.overlong += not self._skipping
             self._skipping, tail = True, b""
         self._partial = tail
         frames = []
         for frame in complete:
-            if len(frame) > 2 * MAX_FRAME:
+            if len(frame) > self._most:
                 self.overlong += 1
             elif frame:
                 frames.append(frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.errors import ProtocolError
@@ -53,10 +54,20 @@ class Parts:
     packages  most parts of one message
     messages  most messages that are unfinished at a time; the oldest gives way
     octets    most bytes that are kept, of all messages together; the oldest message gives way
+    most      message id -> parts of it, where these are fewer than `packages`
     seconds   a message to which nothing was added for so long is forgotten
     """
 
-    def __init__(self, *, packages: int = 64, messages: int = 16, octets: int = 64 * 1024, seconds: float = 60) -> None:
+    def __init__(
+        self,
+        *,
+        packages: int = 64,
+        messages: int = 16,
+        octets: int = 64 * 1024,
+        seconds: float = 60,
+        most: Mapping[int, int] | None = None,
+    ) -> None:
+        self._most = most or {}
         self._packages, self._messages, self._octets, self._seconds = packages, messages, octets, seconds
         self._sets: list[_Set] = []
         self._done: deque[tuple[str, int, int, int]] = deque(maxlen=packages)
@@ -71,8 +82,9 @@ class Parts:
             raise ProtocolError("parts", f"part {number} of {total}", reply=2)
         if total == 1:
             return body
-        if total > self._packages:
-            raise ProtocolError("parts", f"{total} parts are announced, at most {self._packages} are kept", reply=1)
+        most = self._most.get(header.message_id, self._packages)
+        if total > most:
+            raise ProtocolError("parts", f"{total} parts are announced, at most {most} are kept", reply=1)
         self.expire(now)
         one = self._set_of(header, total, number, now)
         if one is None:

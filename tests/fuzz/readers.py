@@ -16,6 +16,7 @@ from gateway.decode import rim, table
 from gateway.decode.lines import Sessions, answer
 from gateway.errors import ProtocolError
 from gateway.explain import Capture
+from gateway.proof import Proof
 from gateway.protocols.jt808 import attachments
 from gateway.protocols.jt808 import messages as jt808
 from gateway.protocols.jt808.explain import Jt808Decoder
@@ -49,8 +50,11 @@ class Book:
     def model(self, terminal: str) -> str:
         return ""
 
-    def check_code(self, terminal: str, code: str) -> bool:
-        return code != "wrong"
+    def check_code(self, terminal: str, code: str) -> Proof:
+        return Proof.OWN if code != "wrong" else Proof.NONE
+
+    def adopt(self, terminal: str) -> None:
+        return
 
 
 # sessions

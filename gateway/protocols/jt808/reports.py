@@ -68,10 +68,12 @@ def _fix(
     places = walk(body, OLD.size)[0]
     for (key, item), (_, length, at) in zip(fields["items"].items(), places, strict=False):
         if key[:4] in SAFETY_KEYS and "identification" in item:
-            yield _safety(terminal, int(key[:4], 16), item, body[at : at + length])
+            yield _safety(terminal, int(key[:4], 16), item, body[at : at + length], fields["time"])
 
 
-def _safety(terminal: str, device: int, item: Mapping[str, Any], raw: bytes) -> SafetyEvent:
+def _safety(terminal: str, device: int, item: Mapping[str, Any], raw: bytes, around: datetime) -> SafetyEvent:
+    """around: time of the position, which stands in where the alarm's own is none."""
+    time = item["time"] if isinstance(item["time"], datetime) else around
     layout = next(t[device] for t in (NARROW, WIDE) if t[device].takes({k: item[k] for k in item if k != "surplus"}))
     names = {f.name: f for f in layout.fields}
     hidden = {plain.key(f) for f in layout.fields if f.name in OWN}
@@ -82,7 +84,7 @@ def _safety(terminal: str, device: int, item: Mapping[str, Any], raw: bytes) -> 
         phase=layout.code_name(item, "flag"),
         level=item.get("level"),
         number=item["alarm_id"],
-        time=item["time"].astimezone(UTC),
+        time=time.astimezone(UTC),
         lat=item["lat"],
         lon=item["lon"],
         speed=item["speed"] / 3.6,

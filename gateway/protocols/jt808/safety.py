@@ -93,7 +93,7 @@ def _tail(identified: Layout) -> tuple[Field, ...]:
         Field("altitude", U16, "m", "高程"),
         LAT,
         LON,
-        Field("time", Clock(), zh="日期时间"),
+        Field("time", Lenient(Clock()), zh="日期时间"),
         Field("vehicle", U16, zh="车辆状态", bits=VEHICLE_BITS),
         Field("identification", identified, zh="报警标识号"),
     )

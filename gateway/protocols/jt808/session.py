@@ -19,24 +19,29 @@ from gateway.outgoing import outgoing
 from gateway.protocols.jt808 import dialects
 from gateway.protocols.jt808.commands import BUILDERS
 from gateway.protocols.jt808.compressed import inflate
-from gateway.protocols.jt808.header import LENGTH, build, build_parts, parse
+from gateway.protocols.jt808.header import ENCRYPTED, LENGTH, build, build_parts, parse, split
 from gateway.protocols.jt808.messages import MESSAGES, body_layout, encode_body
 from gateway.protocols.jt808.reports import has_safety, reports
 from gateway.protocols.jt808.translate import split_batch, split_short, table
 from gateway.protocols.jt808.uploads import Uploads
 from gateway.report import MediaEvent, Report, SafetyEvent, terminal_key
 from gateway.session import Authority, Fixes, Held, Limits, Outcome, Progress, Said, Translator
-from gateway.wire.framing import FLAG, wrap
+from gateway.wire.framing import FLAG, unwrap, wrap
 from gateway.wire.message import Header
-from gateway.wire.parts import Missing, Parts
+from gateway.wire.parts import Parts
 
 NO_SUCH_TERMINAL = 4
-TAKEN_BEFORE_LOGIN = {0x0002, 0x0003, 0x0004, 0x0100, 0x0102}
+LOGIN = {0x0100, 0x0102}
+"""These refuse strangers by themselves."""
+TAKEN_BEFORE_LOGIN = {0x0002, 0x0003, 0x0004, *LOGIN}
 ATTEMPTS = 3
 SENT_KEPT = 4
 """Long messages to the terminal of which it may ask for parts again."""
 OWN_ANSWERS = {0x0104, 0x0107, 0x0201, 0x0302, 0x0500, 0x0700, 0x0702, 0x0802, 0x0805, 0x1003, 0x1205}
 """Messages that answer commands; all but 0x0702 need no answer themselves."""
+
+MOST_PARTS = {0x0200: 2, 0x0704: 16}
+"""Of messages whose reading costs most: 16 kB of positions are a batch of hours."""
 
 Handler = Callable[[Header, bytes, bytes], Held | None]
 
@@ -47,7 +52,7 @@ class Jt808Session(FramedSession):
         self._wrong_codes = 0
         self._version = 2013
         self._dialect = dialects.STANDARD
-        self._parts = Parts()
+        self._parts = Parts(most=MOST_PARTS)
         self._uploads = Uploads(limits.missing_s)
         self._sent: dict[int, list[bytes]] = {}  # first serial of a long message -> its frames
         self._handlers: dict[int, Handler] = {
@@ -78,8 +83,8 @@ class Jt808Session(FramedSession):
             if terminal_key("jt808", header.terminal) != self.terminal:
                 raise ProtocolError("terminal_mismatch", f"{header.terminal} on the connection of {self._number}")
             self._number = header.terminal  # the other edition's padding
-        if not self.terminal and header.message_id not in TAKEN_BEFORE_LOGIN:
-            raise ProtocolError("not_logged_in", f"0x{header.message_id:04x}", reply=FAILED)
+        if not self.terminal:
+            self._look_at_stranger(header)
         self._version = header.version
         if header.package and header.package[0] > 1 and header.message_id != 0x0801:
             whole = self._parts.add(header, body, self.heard)
@@ -88,7 +93,20 @@ class Jt808Session(FramedSession):
             header, body = replace(header, package=None), whole
         return self._handlers.get(header.message_id, self._other)(header, body, frame)
 
+    def decline(self, frame: bytes, result: int) -> None:
+        """What is refused for its encryption has a header that can be read."""
+        content = bytearray(unwrap(frame))
+        content[2] &= ~(ENCRYPTED >> 8)
+        self.acknowledge(split(bytes(content))[0], result)
+
     # log-in
+
+    def _look_at_stranger(self, header: Header) -> None:
+        """Before the log-in only some messages are taken, and those of terminals of the roll. Raises ProtocolError."""
+        if header.message_id not in TAKEN_BEFORE_LOGIN:
+            raise ProtocolError("not_logged_in", f"0x{header.message_id:04x}", reply=FAILED)
+        if header.message_id not in LOGIN and not self._authority.enrolled(terminal_key("jt808", header.terminal)):
+            raise ProtocolError("unknown_terminal", header.terminal, reply=FAILED)
 
     def _register(self, header: Header, body: bytes, _frame: bytes) -> None:
         registration = self._fields(header, body)
@@ -106,7 +124,8 @@ class Jt808Session(FramedSession):
     def _authenticate(self, header: Header, body: bytes, _frame: bytes) -> None:
         code = self._fields(header, body)["auth"]
         terminal = terminal_key("jt808", header.terminal)
-        if not self._authority.check_code(terminal, code):
+        self.proof = self._authority.check_code(terminal, code)
+        if not self.proof:
             self._wrong_codes += 1
             known = self._authority.enrolled(terminal)
             self.counts["wrong_code" if known else "unknown_terminal"] += 1
@@ -119,8 +138,9 @@ class Jt808Session(FramedSession):
         self.acknowledge(header)
 
     def _logout(self, header: Header, _body: bytes, _frame: bytes) -> None:
-        self._number, self.terminal = "", ""
-        self._began = self.heard
+        if self.terminal:
+            self._number, self.terminal = "", ""
+            self._began = self.heard
         self.acknowledge(header)
 
     def _tell_time(self, header: Header, _body: bytes, _frame: bytes) -> None:
@@ -185,7 +205,10 @@ class Jt808Session(FramedSession):
         if inner.message_id == header.message_id:
             raise ProtocolError("compressed", "a compressed message inside a compressed message", reply=BAD)
         held = self.dispatch(inner, inner_body, frame)
-        return replace(held, token=header) if held else None
+        if held is None:  # the inner message has its answer
+            self.acknowledge(header)
+            return None
+        return replace(held, token=header)
 
     def _fields(self, header: Header, body: bytes) -> Mapping[str, Any]:
         return body_layout(header.message_id, header.version, body, self._dialect)[1].decode(body)
@@ -223,16 +246,18 @@ class Jt808Session(FramedSession):
             self._uploads.left(progress, self.heard)
 
     def tick(self, now: float) -> None:
-        for medium, missing in self._uploads.overdue(now):
-            self.counts["media_asked_again"] += 1
-            self._outbox.append(self._media_answer(medium, missing))
+        by_id, by_serial = self._uploads.overdue(now)
+        self.counts["media_asked_again"] += len(by_id) + len(by_serial)
+        self._outbox += [self._media_answer(medium, missing) for medium, missing in by_id]
+        for first, missing in by_serial:
+            self._ask_parts(first, missing)
         for lacking in self._parts.overdue(now, self._limits.missing_s):
             self.counts["parts_asked_again"] += 1
-            self._ask_parts(lacking)
+            self._ask_parts(lacking.first_serial, lacking.parts)
 
-    def _ask_parts(self, lacking: Missing) -> None:
-        fields = {"first_serial": lacking.first_serial, "parts": list(lacking.parts)}
-        target = Header(0x8003, lacking.terminal, 0, self._version)
+    def _ask_parts(self, first_serial: int, parts: Sequence[int]) -> None:
+        fields = {"first_serial": first_serial, "parts": list(parts)}
+        target = Header(0x8003, self._number, 0, self._version)
         self.say(0x8003, encode_body(0x8003, fields, self._version), target)
 
     # commands
@@ -255,7 +280,7 @@ class Jt808Session(FramedSession):
             del self._sent[next(iter(self._sent))]
         self._sent[first] = frames
         self._outbox += frames
-        return self.asked_in_parts(first, len(frames), answered_by)
+        return self.asked_in_parts(target.message_id, first, len(frames), answered_by)
 
     def _send_parts_again(self, header: Header, body: bytes, _frame: bytes) -> None:
         fields = self._fields(header, body)

@@ -22,6 +22,7 @@ AT_ONCE = 125
 """Most part numbers in one 0x8800."""
 Due = tuple[int, list[int]]
 """What 0x8800 has to say: the medium's id, and the numbers that lack; none when it is whole."""
+BY_SERIAL = "serial "
 
 
 @dataclass(slots=True)
@@ -57,9 +58,10 @@ class Uploads:
         """Consecutive serials tell which medium a part belongs to; one that was asked for may have its own."""
         if header.package is None and fields is not None:
             return f"id {fields['media_id']} of {total}"
-        key = f"serial {(header.serial - number + 1) & 0xFFFF} of {total}"
-        if key not in self._open and number > 1:
-            lacking = [k for k, u in self._open.items() if u.total == total and u.asks and number in (u.missing or ())]
+        key = f"{BY_SERIAL}{(header.serial - number + 1) & 0xFFFF} of {total}"
+        if key not in self._open:
+            asked = [(k, u) for k, u in self._open.items() if u.total == total and u.asks]
+            lacking = [k for k, u in asked if number in (u.missing or ()) and (number > 1 or u.medium is None)]
             return lacking[0] if lacking else key
         return key
 
@@ -83,15 +85,19 @@ class Uploads:
         upload = self._upload(progress.key, progress.of, now)
         upload.medium, upload.missing = progress.medium, tuple(progress.missing)
 
-    def overdue(self, now: float) -> list[Due]:
-        """What to ask for again; a medium whose first part lacks has no id to ask by."""
-        due: list[Due] = []
+    def overdue(self, now: float) -> tuple[list[Due], list[Due]]:
+        """What to ask for again: by the medium's id, or by the first serial where the part lacks that tells the id."""
+        by_id, by_serial = list[Due](), list[Due]()
         for key, upload in list(self._open.items()):
             if now - upload.latest <= self._silence_s:
                 continue
-            if upload.asks >= ASKS or upload.medium is None:
+            if upload.asks >= ASKS:
                 del self._open[key]
             elif upload.missing:
                 upload.asks, upload.latest = upload.asks + 1, now
-                due.append((upload.medium, list(upload.missing[:AT_ONCE])))
-        return due
+                lacking = list(upload.missing[:AT_ONCE])
+                if upload.medium is not None:
+                    by_id.append((upload.medium, lacking))
+                elif key.startswith(BY_SERIAL):
+                    by_serial.append((int(key.split()[1]), lacking))
+        return by_id, by_serial

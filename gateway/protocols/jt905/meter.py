@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.protocols.jt905.position import BASIC
-from gateway.wire.clocks import Elapsed, LongStamp, Stamp
+from gateway.protocols.jt905.position import BASIC_OF_SHIFT
+from gateway.wire.clocks import Elapsed, Lenient, LongStamp, Stamp
 from gateway.wire.conditions import MORE
 from gateway.wire.field import Field, term, terms
 from gateway.wire.groups import OneOf
@@ -17,10 +17,10 @@ SHORT_YUAN, PRICE = Digits(2, 1, exact=True), Digits(2, 2, exact=True)
 COMPANY = Field("company_licence", Text(16), zh="企业经营许可证号")
 DRIVER = Field("driver_licence", Text(19), zh="驾驶员从业资格证号")
 PLATE = Field("plate", Text(6), zh="车牌号, 不含汉字")
-PLACE = Field("position", BASIC, zh="位置基本信息")
+PLACE = Field("position", BASIC_OF_SHIFT, zh="位置基本信息")
 EXTENSION = Field("extension", Raw(), zh="扩展属性", when=MORE)
 
-SIGN_IN = Layout("sign in", PLACE, COMPANY, DRIVER, PLATE, Field("on", LongStamp(), zh="开机时间"), EXTENSION)
+SIGN_IN = Layout("sign in", PLACE, COMPANY, DRIVER, PLATE, Field("on", Lenient(LongStamp()), zh="开机时间"), EXTENSION)
 SIGN_OUT = Layout(
     "sign out",
     PLACE,
@@ -28,8 +28,8 @@ SIGN_OUT = Layout(
     DRIVER,
     PLATE,
     Field("meter_constant", Digits(2), "pulses/km", "计价器K值"),
-    Field("on", LongStamp(), zh="当班开机时间"),
-    Field("off", LongStamp(), zh="当班关机时间"),
+    Field("on", Lenient(LongStamp()), zh="当班开机时间"),
+    Field("off", Lenient(LongStamp()), zh="当班关机时间"),
     Field("distance", KM, "km", "当班里程"),
     Field("occupied_distance", KM, "km", "当班营运里程"),
     Field("trips", Digits(2), zh="车次"),
@@ -75,8 +75,8 @@ ANY_METER: Kind = OneOf(METER, _meter(9), Raw())
 RATINGS = terms("none 未评价", "satisfied 满意", "average 一般", "unsatisfied 不满意", "complaint 投诉")
 TRIP = Layout(
     "operation data",
-    Field("pick_up", BASIC, zh="空车转重车时车辆位置"),
-    Field("drop_off", BASIC, zh="重车转空车时车辆位置"),
+    Field("pick_up", BASIC_OF_SHIFT, zh="空车转重车时车辆位置"),
+    Field("drop_off", BASIC_OF_SHIFT, zh="重车转空车时车辆位置"),
     Field("operation", U32, zh="营运ID"),
     Field("evaluation", U32, zh="评价ID"),
     Field("rating", U8, zh="评价选项", codes=RATINGS),

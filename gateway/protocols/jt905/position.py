@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from gateway.jtt import ITEMS as COMMON_ITEMS
 from gateway.jtt import SPEED
-from gateway.wire.clocks import Clock
+from gateway.wire.clocks import Clock, Lenient
 from gateway.wire.field import Field, terms
 from gateway.wire.items import Items, Table
 from gateway.wire.kinds import I16, U32, Number
@@ -52,6 +52,8 @@ BASE = (
 )
 BASIC = Layout("position", *BASE)
 """25 bytes that every position has."""
+BASIC_OF_SHIFT = Layout("position", *BASE[:-1], Field("time", Lenient(Clock()), zh="时间"))
+"""The same in what the meter tells: without a fix its time may be noughts, which must not cost the money behind it."""
 
 ITEMS: Table = {
     **COMMON_ITEMS,

@@ -13,6 +13,7 @@ from gateway.report import (
     MediaEvent,
     MeterRecord,
     OrderAnswer,
+    Position,
     Report,
     SignIn,
     SignOut,
@@ -55,8 +56,8 @@ def reports(header: Header, fields: Mapping[str, Any], body: bytes) -> list[Repo
 def _sign_in(terminal: str, fields: Mapping[str, Any]) -> SignIn:
     return SignIn(
         terminal=terminal,
-        position=position(terminal, fields["position"]),
-        on=fields["on"].astimezone(UTC),
+        position=_place(terminal, fields["position"]),
+        on=_moment(fields["on"]),
         **{name: fields[name] for name in SHIFT},
     )
 
@@ -66,12 +67,22 @@ def _sign_out(terminal: str, fields: Mapping[str, Any]) -> SignOut:
     counted |= {name: _metres(fields[name]) for name in DISTANCES}
     return SignOut(
         terminal=terminal,
-        position=position(terminal, fields["position"]),
-        on=fields["on"].astimezone(UTC),
-        off=fields["off"].astimezone(UTC),
+        position=_place(terminal, fields["position"]),
+        on=_moment(fields["on"]),
+        off=_moment(fields["off"]),
         mode=SIGN_OUT.code_name(fields, "mode") if "mode" in fields else "",
         **counted,
     )
+
+
+def _place(terminal: str, fields: Mapping[str, Any]) -> Position | None:
+    """None where the terminal had no fix, and so no time."""
+    return position(terminal, fields) if isinstance(fields["time"], datetime) else None
+
+
+def _moment(told: datetime | str) -> datetime | None:
+    """None for digits that are no time."""
+    return told.astimezone(UTC) if isinstance(told, datetime) else None
 
 
 def _trip(terminal: str, fields: Mapping[str, Any]) -> TripRecord:
@@ -79,8 +90,8 @@ def _trip(terminal: str, fields: Mapping[str, Any]) -> TripRecord:
     return TripRecord(
         terminal=terminal,
         operation=fields["operation"],
-        pick_up=position(terminal, fields["pick_up"]),
-        drop_off=position(terminal, fields["drop_off"]),
+        pick_up=_place(terminal, fields["pick_up"]),
+        drop_off=_place(terminal, fields["drop_off"]),
         order=fields["order"] or None,
         rating=str(RATINGS.get(fields["rating"], fields["rating"])),
         meter=_meter(record) if isinstance(record, Mapping) else None,

@@ -21,10 +21,14 @@ from gateway.protocols.jt905.translate import TABLE, split_catch_up
 from gateway.protocols.jt905.uploads import Uploads
 from gateway.report import MediaEvent, OrderAnswer, terminal_key
 from gateway.session import Authority, Chunk, Fixes, Held, Limits, Outcome, Progress, Said
-from gateway.wire.framing import FLAG
+from gateway.wire.framing import FLAG, FrameBuffer
 from gateway.wire.message import Header
 
 STRANGERS = 3
+KEPT_ANYWAY = {0x0B03, 0x0B04, 0x0B05}
+"""Shifts and trips: where they cannot be read they are kept as they came, since there is money in them."""
+LONGEST = 32 * 1024
+"""Bytes of a frame: the length has 16 bits here, and a catch-up or a picture uses them."""
 """Frames of ISUs that are not on the roll after which the connection is closed."""
 OWN_ANSWERS = {0x0104, 0x0201, 0x0302, 0x0500, 0x0802, 0x0805, 0x0B11}
 """Messages that answer commands."""
@@ -36,7 +40,7 @@ Handler = Callable[[Header, bytes, bytes], Held | None]
 
 class Jt905Session(FramedSession):
     def __init__(self, authority: Authority, now: float, limits: Limits) -> None:
-        super().__init__(authority, now, limits)
+        super().__init__(authority, now, limits, FrameBuffer(LONGEST))
         self._strangers = 0
         self._orders = OrderDialog()
         self._uploads = Uploads(limits.missing_s)
@@ -77,7 +81,13 @@ class Jt905Session(FramedSession):
         name, layout = body_layout(header.message_id, body)
         if header.message_id not in MESSAGES:
             self.refuse("unknown_message", raw)
-        fields = layout.decode(body)
+        try:
+            fields = layout.decode(body)
+        except ProtocolError as error:
+            if header.message_id not in KEPT_ANYWAY:
+                raise
+            self.refuse(error.cause, raw)
+            return Held(self.terminal, FLAG + raw + FLAG, Said(name), header)
         answers = header.message_id in OWN_ANSWERS
         if answers:
             self.own_answer(header.message_id, fields)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gateway import command
 from gateway.errors import ProtocolError
+from gateway.proof import Proof
 from gateway.protocols.jt808 import commands as commands808
 from gateway.protocols.jt808 import messages as jt808
 from gateway.protocols.jt808.header import build_parts
@@ -23,7 +24,7 @@ from gateway.report import SafetyEvent, micros
 from gateway.server.batch import Judge, decode
 from gateway.server.plausible import Region
 from gateway.session import Answer, Columns, Fixes, Held, Limits, Outcome, Progress
-from gateway.wire.framing import FrameBuffer, unwrap
+from gateway.wire.framing import FrameBuffer, unwrap, wrap
 from tests.terminals import ISU, NUMBER, REGISTRATION, fix
 
 JUDGE = Judge(Region.parse("china"), 600_000_000)
@@ -42,8 +43,11 @@ class Book:
     def model(self, terminal: str) -> str:
         return ""
 
-    def check_code(self, terminal: str, code: str) -> bool:
-        return self.enrolled(terminal) and code != "wrong"
+    def check_code(self, terminal: str, code: str) -> Proof:
+        return Proof.OWN if self.enrolled(terminal) and code != "wrong" else Proof.NONE
+
+    def adopt(self, terminal: str) -> None:
+        return
 
 
 def session808() -> Jt808Session:
@@ -329,3 +333,85 @@ def test_a_decoder_that_fails_costs_one_frame_which_is_kept():
     assert tick.counts == Counter(fixes=1, flagged=0, decoder_failed=1)
     assert [entry.kind for entry in tick.entries] == ["message", "fix"]
     assert b'"frame":"7e6261647e"' in tick.entries[0].columns
+
+
+# what a terminal must not be able to say or to lose
+
+
+def test_an_acknowledgement_of_another_message_settles_nothing():
+    session = session808()
+    serial = session.send(command.SendText(terminal="t", text="前方拥堵"))
+    session.send(command.QueryPosition(terminal="t"))
+    wrong = {"ack_serial": serial, "ack_id": 0x8104, "result": 0}
+    session.receive(jt808.encode(0x0001, wrong, terminal=NUMBER, serial=1), 1)
+    answer = {"ack_serial": serial, **fix(NOW)}
+    session.receive(jt808.encode(0x0201, answer, terminal=NUMBER, serial=2), 1)
+    session.receive(jt808.encode(0x0201, answer | {"ack_serial": 60_000}, terminal=NUMBER, serial=3), 1)
+    assert session.answers == []
+    assert session.counts["unasked_answer"] == 3
+    session.receive(jt808.encode(0x0001, wrong | {"ack_id": 0x8300}, terminal=NUMBER, serial=4), 1)
+    assert [(one.serial, one.ok) for one in session.answers] == [(serial, True)]
+
+
+def test_strangers_are_refused_from_the_first_message_on_and_their_time_runs():
+    session = Jt808Session(Book(), 0, Limits())
+    for number, (message_id, at) in enumerate([(0x0002, 1), (0x0003, 5), (0x0003, 9)]):
+        session.receive(jt808.encode(message_id, {}, terminal="999900009999", serial=number), at)
+        assert jt808.decode(session.data_to_send()).fields["result"] == 1
+    assert session.counts["unknown_terminal"] == 3
+    assert session.deadline() == Limits().login_s
+
+
+def test_an_encrypted_frame_is_declined_so_that_it_does_not_come_for_ever():
+    session = session808()
+    frame = unwrap(jt808.encode(0x0200, fix(NOW), terminal=NUMBER, serial=9))
+    session.receive(wrap(frame[:2] + bytes([frame[2] | 0x04]) + frame[3:]), 1)
+    answer = jt808.decode(session.data_to_send()).fields
+    assert (answer["ack_serial"], answer["ack_id"], answer["result"]) == (9, 0x0200, 3)
+    assert session.counts["encrypted"] == 1
+
+
+def test_a_compressed_message_is_answered_itself():
+    session = session808()
+    inside = gzip.compress(jt808.encode(0x0002, {}, terminal=NUMBER, serial=44))
+    session.receive(jt808.encode(0x0901, {"data": inside}, terminal=NUMBER, serial=55), 1)
+    answers = [jt808.decode(b"~" + one + b"~").fields for one in FrameBuffer().feed(session.data_to_send())]
+    assert [one["ack_serial"] for one in answers] == [44, 55]
+
+
+def test_a_picture_whose_first_part_was_lost_is_asked_for_by_its_serial():
+    session = session808()
+    place = {name: value for name, value in fix(NOW).items() if name != "items"}
+    head = {"media_id": 7, "type": 0, "format": 0, "event": 0, "channel": 1, "position": place, "data": bytes(2400)}
+    body = jt808.encode_body(0x0801, head, 2013)
+    keys = set()
+    for part in build_parts(0x0801, NUMBER, 100, body, 2013)[1:]:
+        (held,) = session.receive(part, 1)
+        keys.add(held.content.key)
+        session.answer(held, Outcome(True, Progress(held.content.key, None, 3, [1])))
+    session.tick(100)
+    asked = jt808.decode(session.data_to_send())
+    assert (asked.name, asked.fields) == ("parts_request", {"first_serial": 100, "parts": [1]})
+    (held,) = session.receive(
+        build_parts(0x0801, NUMBER, 300, body, 2013)[0], 101
+    )  # it comes under a serial of its own
+    assert {held.content.key} == keys
+    assert held.content.place == 1
+
+
+@pytest.mark.parametrize("message_id", [0x0B03, 0x0B04, 0x0B05])
+def test_what_the_meter_tells_is_kept_even_where_it_cannot_be_read(message_id: int):
+    session = Jt905Session(Book(), 0, Limits())
+    frame = jt905.frame(message_id, b"\x01" * 20, terminal=ISU, serial=1)
+    (held,) = session.receive(frame, 1)
+    assert held.raw == frame
+    assert decode([held], 0, JUDGE).ok == [True]
+    assert session.counts["truncated"] == 1
+
+
+def test_a_long_catch_up_of_an_isu_is_taken():
+    session = Jt905Session(Book(), 0, Limits())
+    block = {name: value for name, value in fix(NOW).items() if name not in ("altitude", "items")}
+    fields = {"positions": [block | {"time": NOW + timedelta(seconds=n)} for n in range(250)]}
+    (held,) = session.receive(jt905.encode(0x0203, fields, terminal=ISU, serial=1), 1)
+    assert len(held.content.bodies) == 250

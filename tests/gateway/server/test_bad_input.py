@@ -22,6 +22,7 @@ from tests import stack
 from tests.terminals import ISU, NUMBER, Terminal808, Terminal905, fix
 
 BYSTANDER = "013900000001"
+OTHER = "101900198514"
 
 
 @dataclass
@@ -63,7 +64,9 @@ class Gateway:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     var = tmp_path_factory.mktemp("gateway")
-    rows = [f"{n},jt808,苏E{n[-5:]},taxi," for n in (NUMBER, BYSTANDER)] + [f"{ISU},jt905,苏ET9,taxi,"]
+    rows = [f"{n},jt808,苏E{n[-5:]},taxi," for n in (NUMBER, BYSTANDER)] + [
+        f"{n},jt905,苏ET{n[-1]},taxi," for n in (ISU, OTHER)
+    ]
     stack.enrol(var, rows)
     settings = {"partial_s": "1.5", "login_s": "3", "idle_s": "60"}
     with stack.bus(var) as bus, stack.gateway(var, bus_url=bus.url, **settings) as process:
@@ -288,6 +291,38 @@ def test_who_cannot_prove_to_be_the_isu_that_is_being_heard_is_turned_away(gatew
     assert [(one["address"], one["former_address"], one["refused"]) for one in told] == [
         ("127.0.0.9", "127.0.0.1", True), ("127.0.0.1", "127.0.0.1", False),
     ]  # fmt: skip
+
+
+def test_who_only_knows_a_number_cannot_take_a_terminal_that_is_being_heard(gateway: Gateway, terminal: Terminal808):
+    """Registering gives a code to anybody on the roll's number; it does not close the true one's connection."""
+    before = gateway.counts()
+    with Terminal808(gateway.ports["jt808"], source="127.0.0.9") as impostor:
+        impostor.socket.sendall(impostor.frame(0x0102, {"auth": impostor.register(), "imei": "", "software": ""}))
+        assert impostor.closed()
+    assert terminal.result(0x0002, {}) == 0
+    assert counted(gateway, "take_over_refused", before) == 1
+    code = terminal.register()
+    terminal.socket.close()
+    with Terminal808(gateway.ports["jt808"]) as itself:
+        assert itself.authenticate(code) == 0
+    with Terminal808(gateway.ports["jt808"], source="127.0.0.7") as moved:
+        assert moved.authenticate(code) == 0
+        assert moved.result(0x0002, {}) == 0
+
+
+def test_a_frame_of_a_live_isu_hidden_behind_anothers_is_not_taken(gateway: Gateway):
+    """Two ids in one write: whose the connection is when the read ends says nothing about the frames before."""
+    before = gateway.counts()
+    with Terminal905(gateway.ports["jt905"]) as isu, Terminal905(gateway.ports["jt905"], OTHER, "127.0.0.9") as other:
+        assert isu.result(0x0002, {}) == 0
+        assert other.result(0x0002, {}) == 0
+        time = now() - timedelta(hours=9)
+        forged = Terminal905.codec.encode(0x0200, fix(time), terminal=ISU, serial=1)
+        other.socket.sendall(forged + other.frame(0x0002, {}))
+        assert other.closed()
+        assert isu.result(0x0002, {}) == 0
+    assert counted(gateway, "take_over_refused", before) == 1
+    assert time not in [t for _, t, _ in gateway.fixes()]
 
 
 def test_many_frames_in_one_write_are_all_answered_and_one_byte_at_a_time_too(gateway: Gateway, terminal: Terminal808):

@@ -6,7 +6,7 @@ from gateway.server.succession import SILENT_S, replaces
 
 
 @pytest.mark.parametrize(
-    ("logged_in", "same_address", "silent_s", "newer_stays"),
+    ("proved", "same_address", "silent_s", "newer_stays"),
     [
         (True, False, 0, True),
         (False, True, 0, True),
@@ -16,6 +16,6 @@ from gateway.server.succession import SILENT_S, replaces
     ],
 )
 def test_the_newer_connection_stays_when_it_is_proved_at_home_or_the_other_is_silent(
-    logged_in: bool, same_address: bool, silent_s: float, newer_stays: bool
+    proved: bool, same_address: bool, silent_s: float, newer_stays: bool
 ):
-    assert replaces(logged_in=logged_in, same_address=same_address, silent_s=silent_s) is newer_stays
+    assert replaces(proved=proved, same_address=same_address, silent_s=silent_s) is newer_stays

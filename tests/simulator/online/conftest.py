@@ -58,7 +58,7 @@ class Gateway:
 
     async def start(self) -> None:
         self._spool = Spool(self.directory, limit_bytes=1 << 30, keep_us=0)
-        hub = self.hub = Hub(self.roll, Limits(), {name: TCP[name].session for name in TCP}, {}, 1000, ["jt808"])
+        hub = self.hub = Hub(self.roll, Limits(), {name: TCP[name].session for name in TCP}, {}, 1000)
         judge = Judge(Region.parse("world"), 600_000_000)
         media = MediaStore(Files(self.directory / "media"))
         hub.committer = Committer(self._spool, media, judge, lambda *_: asyncio.sleep(0), hub.read, 1 << 20, 0.002)

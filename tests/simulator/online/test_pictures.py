@@ -65,7 +65,9 @@ async def files(told: Centre, count: int = 1) -> set[bytes]:
 
 
 @each
-@pytest.mark.parametrize("lose", [frozenset(), frozenset({3})], ids=["in order", "one piece lost"])
+@pytest.mark.parametrize(
+    "lose", [frozenset(), frozenset({1}), frozenset({3})], ids=["in order", "first lost", "one lost"]
+)
 async def test_a_picture_comes_whole(tmp_path: Path, database: str, until, cab: Cab, lose: frozenset[int]):
     with centre(tmp_path, database, ROLL, missing_s="0.5") as told:
         async with connected(cab, told.process.ports[cab.protocol], lose) as link:
