@@ -45,7 +45,8 @@ class Connection(asyncio.Protocol):
             return
         if session.terminal != known and not self.hub.identified(self, known):
             return
-        if any(not self.hub.may_speak_for(self, other) for other in {h.terminal for h in held} - {session.terminal}):
+        others = {one.terminal for one in held} - {session.terminal} if session.terminal else ()
+        if not all(self.hub.may_speak_for(self, other) for other in others):
             return
         if held:
             self.hub.take(self, held)

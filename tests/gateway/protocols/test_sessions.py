@@ -391,10 +391,9 @@ def test_a_picture_whose_first_part_was_lost_is_asked_for_by_its_serial():
         session.answer(held, Outcome(True, Progress(held.content.key, None, 3, [1])))
     session.tick(100)
     asked = jt808.decode(session.data_to_send())
-    assert (asked.name, asked.fields) == ("parts_request", {"first_serial": 100, "parts": [1]})
-    (held,) = session.receive(
-        build_parts(0x0801, NUMBER, 300, body, 2013)[0], 101
-    )  # it comes under a serial of its own
+    assert (asked.name, asked.fields) == ("ask_parts", {"first_serial": 100, "parts": [1]})
+    with_a_serial_of_its_own = build_parts(0x0801, NUMBER, 300, body, 2013)[0]
+    (held,) = session.receive(with_a_serial_of_its_own, 101)
     assert {held.content.key} == keys
     assert held.content.place == 1
 

@@ -64,9 +64,8 @@ class Gateway:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     var = tmp_path_factory.mktemp("gateway")
-    rows = [f"{n},jt808,苏E{n[-5:]},taxi," for n in (NUMBER, BYSTANDER)] + [
-        f"{n},jt905,苏ET{n[-1]},taxi," for n in (ISU, OTHER)
-    ]
+    rows = [f"{n},jt808,苏E{n[-5:]},taxi," for n in (NUMBER, BYSTANDER)]
+    rows += [f"{n},jt905,苏ET{n[-1]},taxi," for n in (ISU, OTHER)]
     stack.enrol(var, rows)
     settings = {"partial_s": "1.5", "login_s": "3", "idle_s": "60"}
     with stack.bus(var) as bus, stack.gateway(var, bus_url=bus.url, **settings) as process:
