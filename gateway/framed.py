@@ -79,14 +79,12 @@ class FramedSession(ABC):
 
     # what a protocol adds
 
-    @staticmethod
     @abstractmethod
-    def parse(frame: bytes) -> tuple[Header, bytes]:
+    def parse(self, frame: bytes) -> tuple[Header, bytes]:
         """Frame -> header and body. Raises ProtocolError."""
 
-    @staticmethod
     @abstractmethod
-    def build(message_id: int, body: bytes, header: Header, serial: int) -> bytes:
+    def build(self, message_id: int, body: bytes, header: Header, serial: int) -> bytes:
         """A frame to the terminal and in the version of `header`."""
 
     @abstractmethod

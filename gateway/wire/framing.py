@@ -76,9 +76,9 @@ def wrap(content: bytes, escapes: Escapes = STANDARD) -> bytes:
     return escapes.flag + escapes.escape(content + bytes((xor(content),))) + escapes.flag
 
 
-def unwrap(frame: bytes) -> bytes:
+def unwrap(frame: bytes, escapes: Escapes = STANDARD) -> bytes:
     """Whole frame, delimiters optional -> header and body. Raises ProtocolError."""
-    content = unescape(frame.strip(FLAG))
+    content = escapes.unescape(frame.strip(escapes.flag))
     if problem := damage(content):
         raise problem
     return content[:-1]
@@ -102,9 +102,10 @@ class FrameBuffer:
     longest  bytes of an unescaped frame
     """
 
-    __slots__ = ("_most", "_partial", "_skipping", "_started", "overlong")
+    __slots__ = ("_flag", "_most", "_partial", "_skipping", "_started", "overlong")
 
-    def __init__(self, longest: int = MAX_FRAME) -> None:
+    def __init__(self, longest: int = MAX_FRAME, flag: bytes = FLAG) -> None:
+        self._flag = flag
         self._most = 2 * longest
         self._partial = b""
         self._started = False
@@ -118,7 +119,7 @@ class FrameBuffer:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Frames that `data` completes, escaped, without flags; bytes before the first flag are dropped."""
-        *complete, tail = (self._partial + data).split(FLAG)
+        *complete, tail = (self._partial + data).split(self._flag)
         if complete:
             if self._skipping or not self._started:
                 complete = complete[1:]

@@ -59,10 +59,10 @@ class AttachmentSession(FramedSession):
             0x1212: self._end,
         }
 
-    parse = staticmethod(parse)
+    def parse(self, frame: bytes) -> tuple[Header, bytes]:
+        return parse(frame)
 
-    @staticmethod
-    def build(message_id: int, body: bytes, header: Header, serial: int) -> bytes:
+    def build(self, message_id: int, body: bytes, header: Header, serial: int) -> bytes:
         return build(message_id, header.terminal, serial, body, header.version)
 
     # bytes in

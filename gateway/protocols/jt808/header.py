@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from gateway.errors import ProtocolError
 from gateway.wire.field import Field, Term
-from gateway.wire.framing import Escapes, unwrap, wrap
+from gateway.wire.framing import STANDARD, Escapes, unwrap, wrap
 from gateway.wire.kinds import U8, U16, Bcd
 from gateway.wire.layout import Layout
 from gateway.wire.message import Header
@@ -73,33 +75,46 @@ E7 = Escapes(
 """The delimiter and escapes of some makers, as the open decoder of traccar tells them."""
 
 
-def parse(frame: bytes) -> tuple[Header, bytes]:
-    """Whole frame -> header and body. Raises ProtocolError."""
-    return split(unwrap(frame))
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How frames stand on a connection: delimiter and escapes, and the header without bit 14."""
+
+    escapes: Escapes
+    old: Layout
+    digits: int
+
+    def parse(self, frame: bytes) -> tuple[Header, bytes]:
+        """Whole frame -> header and body. Raises ProtocolError."""
+        return split(unwrap(frame, self.escapes), self.old)
+
+    def build(self, message_id: int, terminal: str, serial: int, body: bytes, version: int) -> bytes:
+        """A whole escaped frame. Raises ProtocolError when the body exceeds 1,023 bytes."""
+        return wrap(self._head(message_id, terminal, serial, len(body), version) + body, self.escapes)
+
+    def build_parts(self, message_id: int, terminal: str, first_serial: int, body: bytes, version: int) -> list[bytes]:
+        """A body of any size as frames with consecutive serials (2019: 4.4.3). Raises ProtocolError."""
+        pieces = [body[i : i + PART] for i in range(0, len(body), PART)]
+        return [
+            wrap(
+                self._head(message_id, terminal, (first_serial + i) & 0xFFFF, len(piece), version, PACKAGED)
+                + PACKAGE.struct.pack(len(pieces), i + 1)
+                + piece,
+                self.escapes,
+            )
+            for i, piece in enumerate(pieces)
+        ]
+
+    def _head(self, message_id: int, terminal: str, serial: int, length: int, version: int, flags: int = 0) -> bytes:
+        if length > LENGTH:
+            raise ProtocolError("range", f"a body of {length} bytes, at most {LENGTH} fit one frame")
+        if version >= 2019:
+            number = bytes.fromhex(terminal.rjust(20, "0"))
+            return NEW.struct.pack(message_id, length | VERSIONED | flags, 1, number, serial)
+        number = bytes.fromhex(terminal.rjust(self.digits, "0")[-self.digits :])
+        return self.old.struct.pack(message_id, length | flags, number, serial)
 
 
-def build(message_id: int, terminal: str, serial: int, body: bytes, version: int) -> bytes:
-    """A whole escaped frame. Raises ProtocolError when the body exceeds 1,023 bytes."""
-    return wrap(_head(message_id, terminal, serial, len(body), version) + body)
-
-
-def build_parts(message_id: int, terminal: str, first_serial: int, body: bytes, version: int) -> list[bytes]:
-    """A body of any size as frames with consecutive serials (2019: 4.4.3). Raises ProtocolError."""
-    pieces = [body[i : i + PART] for i in range(0, len(body), PART)]
-    return [
-        wrap(
-            _head(message_id, terminal, (first_serial + i) & 0xFFFF, len(piece), version, PACKAGED)
-            + PACKAGE.struct.pack(len(pieces), i + 1)
-            + piece
-        )
-        for i, piece in enumerate(pieces)
-    ]
-
-
-def _head(message_id: int, terminal: str, serial: int, length: int, version: int, flags: int = 0) -> bytes:
-    if length > LENGTH:
-        raise ProtocolError("range", f"a body of {length} bytes, at most {LENGTH} fit one frame")
-    if version >= 2019:
-        number = bytes.fromhex(terminal.rjust(20, "0"))
-        return NEW.struct.pack(message_id, length | VERSIONED | flags, 1, number, serial)
-    return OLD.struct.pack(message_id, length | flags, bytes.fromhex(terminal.rjust(12, "0")[-12:]), serial)
+ORDINARY, ODD = Wire(STANDARD, OLD, 12), Wire(E7, LONG, 14)
+WIRES = {wire.escapes.flag: wire for wire in (ORDINARY, ODD)}
+"""By the first byte of a connection."""
+parse, build, build_parts = ORDINARY.parse, ORDINARY.build, ORDINARY.build_parts

@@ -19,14 +19,14 @@ from gateway.outgoing import outgoing
 from gateway.protocols.jt808 import dialects
 from gateway.protocols.jt808.commands import BUILDERS
 from gateway.protocols.jt808.compressed import inflate
-from gateway.protocols.jt808.header import ENCRYPTED, LENGTH, build, build_parts, parse, split
+from gateway.protocols.jt808.header import ENCRYPTED, LENGTH, ORDINARY, WIRES, split
 from gateway.protocols.jt808.messages import MESSAGES, body_layout, encode_body
 from gateway.protocols.jt808.reports import has_safety, reports
 from gateway.protocols.jt808.translate import split_batch, split_short, table
 from gateway.protocols.jt808.uploads import Uploads
 from gateway.report import MediaEvent, Report, SafetyEvent, terminal_key
 from gateway.session import Authority, Fixes, Held, Limits, Outcome, Progress, Said, Translator
-from gateway.wire.framing import FLAG, unwrap, wrap
+from gateway.wire.framing import FLAG, FrameBuffer, unwrap, wrap
 from gateway.wire.message import Header
 from gateway.wire.parts import Parts
 
@@ -49,6 +49,7 @@ Handler = Callable[[Header, bytes, bytes], Held | None]
 class Jt808Session(FramedSession):
     def __init__(self, authority: Authority, now: float, limits: Limits) -> None:
         super().__init__(authority, now, limits)
+        self._wire, self._begun = ORDINARY, False
         self._wrong_codes = 0
         self._version = 2013
         self._dialect = dialects.STANDARD
@@ -72,11 +73,22 @@ class Jt808Session(FramedSession):
             0x0901: self._compressed,
         }
 
-    parse = staticmethod(parse)
+    def receive(self, data: bytes, now: float) -> list[Held]:
+        if not self._begun and data:
+            self._begun = True
+            self._wire = WIRES.get(data[:1], ORDINARY)
+            self._buffer = FrameBuffer(flag=self._wire.escapes.flag)
+        return super().receive(data, now)
 
-    @staticmethod
-    def build(message_id: int, body: bytes, header: Header, serial: int) -> bytes:
-        return build(message_id, header.terminal, serial, body, header.version)
+    def parse(self, frame: bytes) -> tuple[Header, bytes]:
+        return self._wire.parse(frame)
+
+    def build(self, message_id: int, body: bytes, header: Header, serial: int) -> bytes:
+        return self._wire.build(message_id, header.terminal, serial, body, header.version)
+
+    def _framed(self, frame: bytes) -> bytes:
+        """A frame as it came, with its delimiters."""
+        return self._wire.escapes.flag + frame + self._wire.escapes.flag
 
     def dispatch(self, header: Header, body: bytes, frame: bytes) -> Held | None:
         if self._number and header.terminal != self._number:
@@ -95,9 +107,9 @@ class Jt808Session(FramedSession):
 
     def decline(self, frame: bytes, result: int) -> None:
         """What is refused for its encryption has a header that can be read."""
-        content = bytearray(unwrap(frame))
+        content = bytearray(unwrap(frame, self._wire.escapes))
         content[2] &= ~(ENCRYPTED >> 8)
-        self.acknowledge(split(bytes(content))[0], result)
+        self.acknowledge(split(bytes(content), self._wire.old)[0], result)
 
     # log-in
 
@@ -181,7 +193,7 @@ class Jt808Session(FramedSession):
         return table(header.version, self._dialect.items).read
 
     def _fixes(self, header: Header | None, frame: bytes, fixes: Fixes) -> Held:
-        return Held(self.terminal, FLAG + frame + FLAG, fixes, header)
+        return Held(self.terminal, self._framed(frame), fixes, header)
 
     # other messages
 
@@ -201,7 +213,7 @@ class Jt808Session(FramedSession):
         inside = inflate(self._fields(header, body)["data"])
         if not inside:
             return self._kept(header, frame, Said("compressed"))
-        inner, inner_body = parse(inside if inside.startswith(FLAG) else wrap(inside))
+        inner, inner_body = ORDINARY.parse(inside if inside.startswith(FLAG) else wrap(inside))
         if inner.message_id == header.message_id:
             raise ProtocolError("compressed", "a compressed message inside a compressed message", reply=BAD)
         held = self.dispatch(inner, inner_body, frame)
@@ -217,7 +229,7 @@ class Jt808Session(FramedSession):
         return reports(header, fields, body, self._dialect.items)
 
     def _kept(self, header: Header | None, frame: bytes, said: Said) -> Held:
-        return Held(self.terminal, FLAG + frame + FLAG, said, header)
+        return Held(self.terminal, self._framed(frame), said, header)
 
     # media
 
@@ -227,7 +239,7 @@ class Jt808Session(FramedSession):
         said = self._reports(header, fields, body) if fields else []
         event = next((report for report in said if isinstance(report, MediaEvent)), None)
         chunk = self._uploads.chunk(header, body, fields, event, self.heard)
-        return Held(self.terminal, FLAG + frame + FLAG, chunk, header)
+        return Held(self.terminal, self._framed(frame), chunk, header)
 
     def answer(self, held: Held, outcome: Outcome) -> bytes:
         answered = super().answer(held, outcome)
@@ -275,7 +287,7 @@ class Jt808Session(FramedSession):
     def _ask_in_parts(self, target: Header, body: bytes, answered_by: int | None) -> int:
         """A long message: each part has a serial, and terminals answer by that of the first or of the last."""
         first = (self._serial + 1) & 0xFFFF
-        frames = build_parts(target.message_id, target.terminal, first, body, target.version)
+        frames = self._wire.build_parts(target.message_id, target.terminal, first, body, target.version)
         while len(self._sent) >= SENT_KEPT:
             del self._sent[next(iter(self._sent))]
         self._sent[first] = frames

@@ -56,10 +56,10 @@ class Jt905Session(FramedSession):
             0x0806: self._medium,
         }
 
-    parse = staticmethod(parse)
+    def parse(self, frame: bytes) -> tuple[Header, bytes]:
+        return parse(frame)
 
-    @staticmethod
-    def build(message_id: int, body: bytes, header: Header, serial: int) -> bytes:
+    def build(self, message_id: int, body: bytes, header: Header, serial: int) -> bytes:
         return frame(message_id, body, terminal=header.terminal, serial=serial)
 
     def dispatch(self, header: Header, body: bytes, frame: bytes) -> Held | None:

@@ -15,7 +15,7 @@ from gateway.errors import ProtocolError
 from gateway.proof import Proof
 from gateway.protocols.jt808 import commands as commands808
 from gateway.protocols.jt808 import messages as jt808
-from gateway.protocols.jt808.header import build_parts
+from gateway.protocols.jt808.header import ODD, build_parts
 from gateway.protocols.jt808.session import Jt808Session
 from gateway.protocols.jt905 import commands as commands905
 from gateway.protocols.jt905 import messages as jt905
@@ -414,3 +414,22 @@ def test_a_long_catch_up_of_an_isu_is_taken():
     fields = {"positions": [block | {"time": NOW + timedelta(seconds=n)} for n in range(250)]}
     (held,) = session.receive(jt905.encode(0x0203, fields, terminal=ISU, serial=1), 1)
     assert len(held.content.bodies) == 250
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 10_000])
+def test_a_terminal_that_delimits_by_e7_is_understood_and_answered_in_its_own_way(chunk: int):
+    session, number = Jt808Session(Book(), 0, Limits()), "14312345678e7e"
+    bodies = [(0x0100, jt808.encode_body(0x0100, REGISTRATION, 2013)), (0x0102, b"right")]
+    bodies.append((0x0200, jt808.encode_body(0x0200, fix(NOW), 2013)))
+    stream = b"".join(ODD.build(i, number, 0x3D3E + n, body, 2013) for n, (i, body) in enumerate(bodies))
+    held = [one for at in range(0, len(stream), chunk) for one in session.receive(stream[at : at + chunk], 1)]
+    assert [one.terminal for one in held] == [f"jt808/{number}"]
+    assert held[0].raw == ODD.build(0x0200, number, 0x3D40, bodies[2][1], 2013)
+    tick = decode(held, 0, JUDGE)
+    assert tick.fixes.rows["time"].tolist() == [micros(NOW)]
+    said = session.data_to_send() + session.answer(held[0], Outcome(True))
+    answers = [ODD.parse(frame) for frame in FrameBuffer(flag=b"\xe7").feed(said)]
+    assert [(header.message_id, header.terminal) for header, _ in answers] == [
+        (0x8100, number), (0x8001, number), (0x8001, number),
+    ]  # fmt: skip
+    assert [body[:2] for _, body in answers] == [b"\x3d\x3e", b"\x3d\x3f", b"\x3d\x40"]
