@@ -13,7 +13,7 @@ from gateway import explain
 from gateway.errors import ProtocolError
 from gateway.protocols.jt808 import control, dialogue, login, media, records
 from gateway.protocols.jt808.models import AOVX_ITEMS, COLD_ITEMS, JIMI_ITEMS, STEPS_ITEMS, WITHOUT_FUEL
-from gateway.protocols.jt808.position import BASE, ITEMS, bodies
+from gateway.protocols.jt808.position import BASE, BASE_2019, ITEMS, bodies
 from gateway.wire.items import Items, Table
 from gateway.wire.message import Body
 
@@ -24,6 +24,7 @@ class Dialect:
 
     models   beginnings of the model names that speak it
     layouts  message id -> how its body is read and written instead
+    newer    the same for the edition of 2019, where that differs
     items    the additional items of positions, where they differ
     """
 
@@ -31,13 +32,19 @@ class Dialect:
     zh: str
     models: tuple[str, ...] = ()
     layouts: Mapping[int, Body] = field(default_factory=dict)
+    newer: Mapping[int, Body] = field(default_factory=dict)
     items: Items | None = None
+
+    def body(self, message_id: int, version: int) -> Body | None:
+        """How a body is read instead; None where the standard says it."""
+        older = self.layouts.get(message_id)
+        return self.newer.get(message_id, older) if version >= 2019 else older
 
 
 def _vendor(name: str, zh: str, models: tuple[str, ...], changes: Table) -> Dialect:
     """The dialect of terminals that fill some items otherwise."""
     items = Items({**ITEMS, **changes})
-    return Dialect(name, zh, models, bodies(BASE, items), items)
+    return Dialect(name, zh, models, bodies(BASE, items), bodies(BASE_2019, items), items)
 
 
 STANDARD = Dialect(explain.STANDARD, "标准")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gateway.jtt import ACK_SERIAL, ANSWER_ID, CALL_FLAG, CONTACT_FLAG, EVENT_ID, QUESTION_FLAG, TEXT_FLAGS
-from gateway.protocols.jt808.position import ALARM_BITS
+from gateway.protocols.jt808.position import ALARM_BITS, ALARM_BITS_2019
 from gateway.wire.conditions import MORE
-from gateway.wire.field import Field, term, terms
+from gateway.wire.field import Field, Term, term, terms
 from gateway.wire.groups import By, Many, OneOf, Sized
 from gateway.wire.kinds import U8, U16, U32
 from gateway.wire.layout import Layout
@@ -18,14 +20,18 @@ TRACK = Layout(
     Field("duration", U32, "s", "位置跟踪有效期", when=MORE),
 )
 """An interval of 0 ends it, and nothing follows."""
-CONFIRM_ALARM = Layout(
-    "confirmation",
-    Field("alarm_serial", U16, zh="报警消息流水号"),
-    Field(
-        "alarms", U32, zh="人工确认报警类型",
-        bits={bit: ALARM_BITS[bit] for bit in (0, 3, 20, 21, 22, 27, 28)},
-    ),
-)  # fmt: skip
+
+
+def _confirmation(names: Mapping[int, Term]) -> Layout:
+    bits = {bit: names[bit] for bit in (0, 3, 20, 21, 22, 27, 28)}
+    return Layout(
+        "confirmation",
+        Field("alarm_serial", U16, zh="报警消息流水号"),
+        Field("alarms", U32, zh="人工确认报警类型", bits=bits),
+    )
+
+
+CONFIRM_ALARM, CONFIRM_ALARM_2019 = _confirmation(ALARM_BITS), _confirmation(ALARM_BITS_2019)
 
 CAN_FAULT = {5: term("can_fault CAN故障码信息")}
 TEXT_FIELD = Field("text", Text(limit=1024), zh="文本信息")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.jtt import ACK_SERIAL, shot
-from gateway.protocols.jt808.position import BASIC_OF_MEDIA
+from gateway.protocols.jt808.position import BASIC_OF_MEDIA, BASIC_OF_MEDIA_2019
 from gateway.wire.clocks import Stamp
 from gateway.wire.conditions import MORE
 from gateway.wire.field import Field, terms
@@ -26,12 +26,13 @@ EVENT = Field(
 )  # fmt: skip
 CHANNEL = Field("channel", U8, zh="通道ID")
 PLACE = Field("position", BASIC_OF_MEDIA, zh="位置基本信息")
+PLACE_2019 = replace(PLACE, kind=BASIC_OF_MEDIA_2019)
 DATA = Field("data", Raw(), zh="多媒体数据包")
 DELETE = Field("delete", U8, zh="删除标志", codes=terms("keep 保留", "delete 删除"))
 _MEDIA = (MEDIA_ID, MEDIA_TYPE, FORMAT, EVENT, CHANNEL)
 
 MEDIA_EVENT = Layout("media event", *_MEDIA)
-MEDIA = Layout("media", *_MEDIA, PLACE, DATA)
+MEDIA, MEDIA_2019 = (Layout("media", *_MEDIA, place, DATA) for place in (PLACE, PLACE_2019))
 MEDIA_2011 = Layout(
     "media", *_MEDIA, Field("packets", U32, zh="多媒体数据总包数"), Field("packet", U32, zh="包ID"), DATA
 )
@@ -61,11 +62,14 @@ _SEARCH = (
     MEDIA_TYPE, CHANNEL, EVENT, Field("start", ANY_TIME, zh="起始时间"), Field("end", ANY_TIME, zh="结束时间"),
 )  # fmt: skip
 SEARCH = Layout("search", *_SEARCH)
-FOUND = Layout(
-    "found",
-    ACK_SERIAL,
-    Field("media", Many(Layout("medium", MEDIA_ID, MEDIA_TYPE, CHANNEL, EVENT, PLACE), U16), zh="检索项"),
-)
+
+
+def _found(place: Field) -> Layout:
+    medium = Layout("medium", MEDIA_ID, MEDIA_TYPE, CHANNEL, EVENT, place)
+    return Layout("found", ACK_SERIAL, Field("media", Many(medium, U16), zh="检索项"))
+
+
+FOUND, FOUND_2019 = _found(PLACE), _found(PLACE_2019)
 UPLOAD_STORED = Layout("upload stored", *_SEARCH, DELETE)
 RECORD = Layout(
     "recording",

@@ -72,7 +72,10 @@ ROWS = (
     _row(0x8201, "query_position", "位置信息查询", EMPTY, "8.19"),
     _row(0x0201, "position_answer", "位置信息查询应答", _of_positions(0x0201), "8.20"),
     _row(0x8202, "track", "临时位置跟踪控制", dialogue.TRACK, "8.21"),
-    _row(0x8203, "confirm_alarm", "人工确认报警消息", dialogue.CONFIRM_ALARM, "8.22"),
+    _row(
+        0x8203, "confirm_alarm", "人工确认报警消息",
+        {2011: dialogue.CONFIRM_ALARM, 2019: dialogue.CONFIRM_ALARM_2019}, "8.22",
+    ),
     _row(0x8300, "text", "文本信息下发", {2011: dialogue.TEXT, 2019: dialogue.TEXT_2019}, "8.23"),
     _row(0x8301, "set_events", "事件设置", dialogue.SET_EVENTS, "8.24"),
     _row(0x0301, "event", "事件报告", dialogue.EVENT_REPORT, "8.25"),
@@ -113,7 +116,7 @@ ROWS = (
     _row(0x0704, "position_batch", "定位数据批量上传", _of_positions(0x0704), "8.49"),
     _row(0x0705, "can", "CAN总线数据上传", records.CAN, "8.50"),
     _row(0x0800, "media_event", "多媒体事件信息上传", media.MEDIA_EVENT, "8.51"),
-    _row(0x0801, "media", "多媒体数据上传", {2011: media.ANY_MEDIA, 2019: media.MEDIA}, "8.52"),
+    _row(0x0801, "media", "多媒体数据上传", {2011: media.ANY_MEDIA, 2019: media.MEDIA_2019}, "8.52"),
     _row(
         0x8800, "media_answer", "多媒体数据上传应答",
         {2011: media.ANY_MEDIA_ANSWER, 2019: media.MEDIA_ANSWER}, "8.53",
@@ -121,7 +124,7 @@ ROWS = (
     _row(0x8801, "shoot", "摄像头立即拍摄命令", media.SHOOT, "8.54"),
     _row(0x0805, "shot_answer", "摄像头立即拍摄命令应答", media.SHOT, "8.55"),
     _row(0x8802, "search_media", "存储多媒体数据检索", media.SEARCH, "8.56"),
-    _row(0x0802, "found_media", "存储多媒体数据检索应答", media.FOUND, "8.57"),
+    _row(0x0802, "found_media", "存储多媒体数据检索应答", {2011: media.FOUND, 2019: media.FOUND_2019}, "8.57"),
     _row(0x8803, "upload_media", "存储多媒体数据上传命令", media.UPLOAD_STORED, "8.58"),
     _row(0x8804, "record", "录音开始命令", media.RECORD, "8.59"),
     _row(0x8805, "upload_one_medium", "单条存储多媒体数据检索上传命令", media.UPLOAD_ONE, "8.60"),
@@ -170,8 +173,8 @@ MESSAGES: dict[int, MessageType] = {row.id: row for row in ROWS}
 
 def body_of(message_id: int, version: int, dialect: Dialect = STANDARD) -> Body:
     """How the bodies of a message are read in a dialect; an id that no table knows is opaque."""
-    if message_id in dialect.layouts:
-        return dialect.layouts[message_id]
+    if (otherwise := dialect.body(message_id, version)) is not None:
+        return otherwise
     row = MESSAGES.get(message_id)
     return row.body(version) if row else OPAQUE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gateway.jtt import CAMERA_PARAMETERS, TENTHS
-from gateway.protocols.jt808.position import ALARM_BITS_2019
+from gateway.protocols.jt808.position import ALARM_BITS, ALARM_BITS_2019
 from gateway.protocols.jt808.safety import SAFETY_PARAMETERS
 from gateway.protocols.jt808.video import VIDEO_PARAMETERS
 from gateway.wire.field import Field, term, terms
@@ -16,6 +16,8 @@ from gateway.wire.parameters import row, table
 from gateway.wire.texts import Text
 
 TEXT = Text()
+MASKED = {**ALARM_BITS, **ALARM_BITS_2019}
+"""A table of parameters has no edition: 2019's names, and those that only the older editions have."""
 PHOTO_BITS = {
     **{bit: term(f"channel_{bit + 1} 通道{bit + 1}拍照") for bit in range(5)},
     **{8 + bit: term(f"upload_{bit + 1} 通道{bit + 1}上传") for bit in range(5)},
@@ -87,11 +89,11 @@ CALLS = (
     row(0x0049, "privileged_sms_phone", TEXT, "监管平台特权短信号码"),
 )
 ALARMS = (
-    row(0x0050, "alarm_mask", U32, "报警屏蔽字", bits=ALARM_BITS_2019),
-    row(0x0051, "alarm_sms", U32, "报警发送文本SMS开关", bits=ALARM_BITS_2019),
-    row(0x0052, "alarm_shot", U32, "报警拍摄开关", bits=ALARM_BITS_2019),
-    row(0x0053, "alarm_shot_store", U32, "报警拍摄存储标志", bits=ALARM_BITS_2019),
-    row(0x0054, "key_alarms", U32, "关键标志", bits=ALARM_BITS_2019),
+    row(0x0050, "alarm_mask", U32, "报警屏蔽字", bits=MASKED),
+    row(0x0051, "alarm_sms", U32, "报警发送文本SMS开关", bits=MASKED),
+    row(0x0052, "alarm_shot", U32, "报警拍摄开关", bits=MASKED),
+    row(0x0053, "alarm_shot_store", U32, "报警拍摄存储标志", bits=MASKED),
+    row(0x0054, "key_alarms", U32, "关键标志", bits=MASKED),
     row(0x0055, "max_speed", U32, "最高速度", "km/h"),
     row(0x0056, "overspeed_time", U32, "超速持续时间", "s"),
     row(0x0057, "continuous_driving", U32, "连续驾驶时间门限", "s"),

@@ -66,7 +66,9 @@ def _base(alarms: dict[int, Term], statuses: dict[int, Term], time: Kind) -> tup
 BASE, BASE_2019 = _base(ALARM_BITS, STATUS_BITS, Clock()), _base(ALARM_BITS_2019, STATUS_BITS_2019, Clock())
 BASIC = Layout("position", *BASE)
 """28 bytes that every position has."""
-BASIC_OF_MEDIA = Layout("position", *_base(ALARM_BITS, STATUS_BITS, Stamp("YYMMDDhhmmss", blank=True)))
+MAYBE = Stamp("YYMMDDhhmmss", blank=True)
+BASIC_OF_MEDIA = Layout("position", *_base(ALARM_BITS, STATUS_BITS, MAYBE))
+BASIC_OF_MEDIA_2019 = Layout("position", *_base(ALARM_BITS_2019, STATUS_BITS_2019, MAYBE))
 """The same beside a picture: a camera takes pictures before the first fix, too."""
 
 SIGNALS = terms(

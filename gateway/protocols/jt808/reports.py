@@ -48,9 +48,9 @@ def reports(header: Header, fields: Mapping[str, Any], body: bytes, kind: Items 
         case 0x0702:
             return [_driver(terminal, fields)]
         case 0x0800 | 0x0801:
-            return [_media(terminal, fields)]
+            return [_media(terminal, fields, header.version)]
         case 0x0802:
-            return [_media(terminal, item) for item in fields["media"]]
+            return [_media(terminal, item, header.version) for item in fields["media"]]
     return []
 
 
@@ -133,7 +133,7 @@ def _driver(terminal: str, fields: Mapping[str, Any]) -> DriverCard:
     )
 
 
-def _media(terminal: str, fields: Mapping[str, Any]) -> MediaEvent:
+def _media(terminal: str, fields: Mapping[str, Any], version: int) -> MediaEvent:
     place, data = fields.get("position"), fields.get("data")
     return MediaEvent(
         terminal=terminal,
@@ -142,6 +142,6 @@ def _media(terminal: str, fields: Mapping[str, Any]) -> MediaEvent:
         format=media.MEDIA_EVENT.code_name(fields, "format") if "format" in fields else "",
         event=media.MEDIA_EVENT.code_name(fields, "event"),
         channel=fields["channel"],
-        position=position(terminal, place) if place and place["time"] else None,
+        position=position(terminal, place, version) if place and place["time"] else None,
         octets=None if data is None else len(data),
     )

@@ -3,6 +3,7 @@
 import gzip
 import json
 import zlib
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,10 +18,12 @@ from gateway.protocols.jt808.compressed import MOST, inflate
 from gateway.protocols.jt808.explain import Jt808Decoder
 from gateway.protocols.jt808.header import E7, LONG, OLD, PACKAGED
 from gateway.protocols.jt808.messages import encode, encode_body
-from gateway.report import DriverCard, MediaEvent, Position, Registration, SafetyEvent
+from gateway.report import Alarm, DriverCard, MediaEvent, Position, Registration, SafetyEvent
 from gateway.wire.framing import wrap
+from tests.terminals import fix
 
 PHONE = "013812345678"
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
 POSITION = bytes.fromhex("000000010000000200BA7F0E07E4F11C0028003C00001810151010100104000000640202007D")
 
 
@@ -315,3 +318,21 @@ def test_encryption_is_refused_in_words():
     content = OLD.struct.pack(0x0002, 1 << 10, bytes.fromhex(PHONE), 1)
     (one,) = decode(wrap(content))
     assert str(one.error) == "encrypted: body attributes 0400: encryption is not supported"
+
+
+@pytest.mark.parametrize("dialect", ["standard", "jimi"])
+def test_bits_have_the_names_of_their_edition(dialect: str):
+    """Bit 16 is nothing before 2019, and bit 3 means another thing since."""
+    alarm, named = 1 << 3 | 1 << 16, ("danger_warning", "dangerous_driving", "tyre_pressure")
+    for version, expected in ((2013, named[:1]), (2019, named[1:])):
+        capture = frame(0x0200, fix(NOW, alarm=alarm), version=version)
+        (one,) = decode(capture, Jt808Decoder(dialect), explain=True)
+        (span,) = (s for s in one.spans if s.path == "alarm")
+        assert tuple(name for name in named if name in span.meaning) == expected
+    place = {name: value for name, value in fix(NOW, alarm=alarm).items() if name != "items"}
+    media = {"media_id": 1, "type": 0, "format": 0, "event": 0, "channel": 1, "position": place, "data": b"x"}
+    (one,) = decode(frame(0x0801, media, version=2019), Jt808Decoder(dialect))
+    (event,) = one.reports
+    assert isinstance(event, MediaEvent)
+    assert event.position
+    assert event.position.alarms == Alarm.DANGEROUS_DRIVING | Alarm.TYRE_PRESSURE
