@@ -264,5 +264,6 @@ def test_a_grab_that_comes_again_gets_the_same_result_again(tmp_path: Path, data
                     )
                 )
             results.append(isu.hear())
+            isu.acknowledge(results[-1])  # else the award is said again while the test goes on
         assert [one.name for one in results] == ["order_result"] * 2
         assert results[0].body == results[1].body
