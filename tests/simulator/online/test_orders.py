@@ -248,15 +248,12 @@ def test_a_grab_that_comes_again_gets_the_same_result_again(tmp_path: Path, data
         told.say(command.OfferOrder(terminal=CAB.key, order=ORDER, kind="immediate", description="南站"))
         isu.acknowledge(isu.hear())
         grab = isu.frame(0x0B01, {"order": ORDER})
-        results = []
+        serial, results = isu.serial, []
         for attempt in range(2):
             isu.socket.sendall(grab)
             answer = isu.hear()
-            assert (answer.name, answer.fields["ack_serial"], answer.fields["result"]) == (
-                "centre_answer",
-                isu.serial,
-                0,
-            )
+            told_so = (answer.name, answer.fields["ack_serial"], answer.fields["result"])
+            assert told_so == ("centre_answer", serial, 0)
             if attempt == 0:
                 told.say(
                     command.AwardOrder(
