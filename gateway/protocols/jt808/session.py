@@ -8,6 +8,7 @@ Only 0x0100, 0x0102, 0x0002, 0x0003 and 0x0004 are taken before log-in. A connec
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -109,7 +110,8 @@ class Jt808Session(FramedSession):
         """What is refused for its encryption has a header that can be read."""
         content = bytearray(unwrap(frame, self._wire.escapes))
         content[2] &= ~(ENCRYPTED >> 8)
-        self.acknowledge(split(bytes(content), self._wire.old)[0], result)
+        with suppress(ProtocolError):  # no header either
+            self.acknowledge(split(bytes(content), self._wire.old)[0], result)
 
     # log-in
 
