@@ -368,7 +368,7 @@ def test_an_encrypted_frame_is_declined_so_that_it_does_not_come_for_ever():
     session.receive(wrap(frame[:2] + bytes([frame[2] | 0x04]) + frame[3:]), 1)
     answer = jt808.decode(session.data_to_send()).fields
     assert (answer["ack_serial"], answer["ack_id"], answer["result"]) == (9, 0x0200, 3)
-    session.receive(wrap(bytes.fromhex("9207e00001381234567800020002000295 0199")), 2)  # nor is its length right
+    session.receive(wrap(bytes.fromhex("9207fc00013812345678000200020002950199")), 2)  # nor is its length right
     assert session.data_to_send() == b""
     assert session.counts["encrypted"] == 2
 
