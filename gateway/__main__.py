@@ -5,10 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import os
 import resource
 import signal
 import sqlite3
 import sys
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -25,20 +32,26 @@ from gateway.errors import GatewayError
 from gateway.log import configure
 from gateway.media import MediaStore
 from gateway.outbox import Outbox
+from gateway.redecode import PLACE, Span, lines, redecode
+from gateway.report import micros
 from gateway.requests import Requests
 from gateway.roll import Roll
 from gateway.server.asking import Asking, follower, remember
-from gateway.server.batch import Judge
 from gateway.server.commands import Commands
 from gateway.server.committer import Committer
 from gateway.server.hub import Hub
 from gateway.server.intake import Intake
 from gateway.server.keeper import Keeper
+from gateway.server.page import Judge
 from gateway.server.plausible import Region
-from gateway.server.process import Gateway, Parts, networks, publisher
+from gateway.server.presence import Presence
+from gateway.server.process import Desk, Gateway, Parts, networks, publisher
+from gateway.server.switchboard import Switchboard
 from gateway.server.topics import Broker, Topics
+from gateway.server.workers import Workers, reserve
 from gateway.session import Limits
 from gateway.settings import Settings
+from gateway.shipping import Shipper
 from gateway.spool import Spool
 
 log = structlog.get_logger()
@@ -46,6 +59,8 @@ GARBAGE_EVERY = 50_000
 """Allocations between two looks for cyclic garbage."""
 
 
+PARENT_S = 0.5
+"""How often a worker looks whether its supervisor is there: without it nobody would start or stop it."""
 SPARE_DESCRIPTORS = 200
 """Of the process: files, the bus, the broker, and what SQLite opens for a moment."""
 
@@ -64,12 +79,28 @@ def most_connections(wanted: int) -> int:
     return most
 
 
-def compose(settings: Settings) -> Gateway:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which of how many gateway processes of this machine; the first does what is done once for all."""
+
+    number: int = 1
+    of: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Place:
+        number, _, of = text.partition("/")
+        return cls(int(number), int(of))
+
+    def spool(self, directory: Path) -> Path:
+        return directory if self.of == 1 else directory / str(self.number)
+
+
+def compose(settings: Settings, place: Place) -> Gateway:
     """The process from its settings. Raises GatewayError."""
     roll = Roll(settings.var / "gateway")
     spool = Spool(
-        settings.spool_dir or settings.var / "spool",
-        limit_bytes=settings.spool_bytes, keep_us=int(settings.spool_keep_s * 1e6),
+        place.spool(settings.spool_dir or settings.var / "spool"),
+        limit_bytes=settings.spool_bytes // place.of, keep_us=int(settings.spool_keep_s * 1e6),
     )  # fmt: skip
     bus: Bus = NatsBus(settings.bus_url, "gateway") if settings.bus_url else MemoryBus()
     hub = Hub(
@@ -86,17 +117,26 @@ def compose(settings: Settings) -> Gateway:
     committer = Committer(
         spool, MediaStore(files, most_octets=settings.medium_bytes),
         Judge(Region.parse(settings.region), int(settings.clock_ahead_s * 1e6)), publisher(bus, asking.heard), hub.read,
-        settings.pending_bytes, settings.linger_s, follower(requests),
+        settings.pending_bytes // place.of, settings.linger_s, follower(requests),
     )  # fmt: skip
-    outbox = Outbox(settings.var / "gateway")
-    commands = Commands(outbox, bus, committer.notice, settings.answer_s, remember(requests))
-    hub.committer, hub.commands, commands.lines, asking.orders = committer, commands, hub, commands
+    presence = Presence(uuid.uuid4().hex, time.time_ns() // 1000, desk=place.number == 1)
+    board = Switchboard(bus, presence, lambda: gateway.counts())
+    hub.committer, hub.board, board.lines = committer, board, hub
     hub.attachments = (settings.jsatl_host, settings.jsatl_port)
-    hub.takers["jsatl"] = keeper = _keeper(settings, files, requests, committer, hub)
-    broker = Broker.parse(settings.mqtt_url) if settings.mqtt_url else None
-    topics = Topics(broker, "taxihub-gateway", roll, committer) if broker else None
-    ports = {"jt808": settings.jt808_port, "jt905": settings.jt905_port, "jsatl": settings.jsatl_port}
-    return Gateway(Parts(roll, spool, bus, hub, committer, commands, topics, asking, keeper, settings.bind, ports))
+    ports = {"jt808": settings.jt808_port, "jt905": settings.jt905_port}
+    desk = None
+    if place.number == 1:
+        commands = Commands(
+            Outbox(settings.var / "gateway"), bus, committer.notice, settings.answer_s, remember(requests)
+        )
+        board.desk, commands.lines, asking.orders = commands, board, commands
+        hub.takers["jsatl"] = keeper = _keeper(settings, files, requests, committer, hub)
+        ports["jsatl"] = settings.jsatl_port
+        broker = Broker.parse(settings.mqtt_url) if settings.mqtt_url else None
+        topics = Topics(broker, "taxihub-gateway", roll, committer) if broker else None
+        desk = Desk(commands, asking, keeper, topics)
+    gateway = Gateway(Parts(roll, spool, bus, hub, committer, board, desk, settings.bind, ports, place.of > 1))
+    return gateway
 
 
 def _keeper(settings: Settings, files: Files, requests: Requests, committer: Committer, hub: Hub) -> Keeper:
@@ -105,19 +145,99 @@ def _keeper(settings: Settings, files: Files, requests: Requests, committer: Com
     return Keeper(intake, committer, partial(hub.read_port, "jsatl"), settings.attachment_pending_bytes)
 
 
-def serve(settings: Settings) -> int:
-    gateway = compose(settings)
+def serve(settings: Settings, place: Place) -> int:
+    gateway = compose(settings, place)
     gc.freeze()
     gc.set_threshold(GARBAGE_EVERY, 20, 50)  # the default walks all sessions of a city many times a second
-
-    async def main() -> None:
-        stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await gateway.serve(settings.var / "gateway" / "listening.json", stop)
-
-    uvloop.run(main())
+    state = "listening.json" if place.of == 1 else f"worker-{place.number}.json"
+    parent = os.getppid() if place.of > 1 else 0
+    uvloop.run(_until_told(lambda stop: gateway.serve(settings.var / "gateway" / state, stop), parent))
     return 0
+
+
+def serve_by_many(settings: Settings, count: int) -> int:
+    """Raises GatewayError."""
+    if not settings.bus_url:
+        raise GatewayError("several workers find each other's terminals over the bus: set TAXIHUB_BUS_URL")
+    wanted = {"jt808": settings.jt808_port, "jt905": settings.jt905_port, "jsatl": settings.jsatl_port}
+    directory = settings.var / "gateway"
+    directory.mkdir(parents=True, exist_ok=True)
+    Roll(directory)  # made here once, for all workers
+    with ExitStack() as held:
+        ports = reserve(settings.bind, wanted, held)
+        env = {f"TAXIHUB_{name.upper()}_PORT": str(port) for name, port in ports.items()}
+
+        async def run(stop: asyncio.Event) -> None:
+            workers = Workers(count, directory, env, stop)
+            turning = set[asyncio.Task[None]]()
+
+            def turn_over() -> None:
+                task = asyncio.get_running_loop().create_task(workers.turn_over(), name="turn over")
+                turning.add(task)
+                task.add_done_callback(turning.discard)
+
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, turn_over)
+            await workers.run(directory / "listening.json", ports)
+
+        asyncio.run(_until_told(run))
+    return 0
+
+
+def ship(settings: Settings) -> int:
+    """Raises GatewayError."""
+    if not settings.ship_url:
+        raise GatewayError("where to? set TAXIHUB_SHIP_URL to the servers of the cluster")
+    directory = settings.spool_dir or settings.var / "spool"
+    shipper = Shipper(directory, settings.ship_url, settings.ship_replicas, settings.ship_bytes)
+    uvloop.run(_until_told(shipper.run))
+    log.info("counts", **shipper.counts)
+    return 0
+
+
+def read_again(settings: Settings, span: Span, write: bool) -> int:
+    """Raises GatewayError."""
+    directory = settings.spool_dir or settings.var / "spool"
+    judge = Judge(Region.parse(settings.region), int(settings.clock_ahead_s * 1e6))
+    with ExitStack() as held:
+        corrections = None
+        if write:
+            keep_us = int(settings.spool_keep_s * 1e6)
+            corrections = Spool(directory / PLACE, limit_bytes=settings.spool_bytes, keep_us=keep_us)
+            held.callback(corrections.close)
+            corrections.trim(time.time_ns() // 1000)
+        counts = redecode(directory, Roll(settings.var / "gateway"), judge, span, corrections)
+    print("\n".join(lines(counts, write)))
+    return 0
+
+
+def _micros(text: str) -> int:
+    """Raises ArgumentTypeError, also for a time without its zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r}: a zone is missing, such as +08:00 at the end")
+    return micros(moment)
+
+
+async def _until_told(work: Callable[[asyncio.Event], Awaitable[None]], parent: int = 0) -> None:
+    """SIGINT and SIGTERM set the event, and so does the end of the process `parent`, where there is one."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    loop = asyncio.get_running_loop()
+
+    def look() -> None:
+        if os.getppid() != parent:
+            stop.set()
+        else:
+            loop.call_later(PARENT_S, look)
+
+    if parent:
+        look()
+    await work(stop)
 
 
 def import_roll(settings: Settings, path: Path) -> int:
@@ -140,7 +260,17 @@ def main() -> int:
     configure()
     parser = argparse.ArgumentParser(prog="python -m gateway", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("serve", help="take terminals' connections; settings are TAXIHUB_... variables")
+    serving = commands.add_parser("serve", help="take terminals' connections; settings are TAXIHUB_... variables")
+    serving.add_argument(
+        "--workers", type=int, default=1, help="processes behind the same ports; SIGHUP restarts them in turn"
+    )
+    serving.add_argument("--worker", type=Place.parse, help=argparse.SUPPRESS)
+    commands.add_parser("ship", help="send the spools of this machine to a NATS cluster, for tracking on another one")
+    again = commands.add_parser("redecode", help="read the frames of the spools again, after a decoder was mended")
+    since = "received from then on, such as 2026-01-31T08:00+08:00"
+    again.add_argument("--from", dest="start", type=_micros, default=Span.start, help=since)
+    again.add_argument("--to", dest="end", type=_micros, default=Span.end, help="received before")
+    again.add_argument("--write", action="store_true", help="let the writer replace what reads otherwise now")
     roll = commands.add_parser("roll", help="the closed list of terminals").add_subparsers(dest="what", required=True)
     roll.add_parser("import", help="terminal,protocol,plate,vehicle_class,company").add_argument("file", type=Path)
     roll.add_parser("list", help="print the roll")
@@ -154,7 +284,15 @@ def main() -> int:
     try:
         settings = Settings()
         if args.command == "serve":
-            return serve(settings)
+            if args.workers < 1:
+                raise GatewayError(f"--workers {args.workers}: at least 1 is expected")
+            return (
+                serve_by_many(settings, args.workers) if args.workers > 1 else serve(settings, args.worker or Place())
+            )
+        if args.command == "ship":
+            return ship(settings)
+        if args.command == "redecode":
+            return read_again(settings, Span(args.start, args.end), args.write)
         return import_roll(settings, args.file) if args.what == "import" else show_roll(settings)
     except (GatewayError, OSError, sqlite3.Error) as error:
         print(f"gateway: {error}", file=sys.stderr)

@@ -11,8 +11,9 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.content import Files, synchronise
+from gateway.content import Files
 from gateway.database import durable
+from gateway.disk import synchronise
 from gateway.errors import UploadRefused
 from gateway.ranges import Range, Ranges
 from gateway.report import AttachmentFile

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gateway.enrolment import Numbers
 from gateway.explain import DecoderFactory, without_dialects
+from gateway.framed import FramedSession
 from gateway.protocols.jt808.attachment_session import AttachmentSession
 from gateway.protocols.jt808.explain import Jt808Decoder
 from gateway.protocols.jt808.session import Jt808Session
@@ -25,7 +26,7 @@ class TcpProtocol:
     name: str
     zh: str
     numbers: Numbers
-    session: SessionFactory
+    session: type[FramedSession]
     decoder: DecoderFactory
 
 

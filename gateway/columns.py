@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from gateway.wire.identity import identities
 from gateway.wire.items import Items, Table
 from gateway.wire.layout import Layout
 from gateway.wire.reader import Reader
+from gateway.wire.spans import Spans
 from gateway.wire.tlv import Item, shapes, walk
 
 MOST_SHAPES = 32
@@ -74,16 +75,20 @@ class PositionTable:
 
     def read(self, bodies: Sequence[bytes]) -> Columns:
         """FIX rows of all readable bodies; too short ones and impossible times go to `errors`."""
+        return self.read_spans(Spans.of(bodies))
+
+    def read_spans(self, bodies: Spans) -> Columns:
+        """The same of bodies inside one buffer."""
         rows = blank(len(bodies))
         extra = [b""] * len(bodies)
         good = np.zeros(len(bodies), bool)
         errors: dict[int, str] = {}
         most = MOST_SHAPES
-        for size, where in _by_size(bodies):
+        for size, where in bodies.by_size():
             if size < self.size:
                 errors.update(dict.fromkeys(where.tolist(), "truncated"))
                 continue
-            block = np.frombuffer(b"".join([bodies[i] for i in where]), np.uint8).reshape(-1, size)
+            block = bodies[where].first(size)
             part = rows[where]
             part["identity"] = identities(block[:, : self.size])
             self.fill(block, part)
@@ -111,7 +116,8 @@ class PositionTable:
             if shape.tail == block.shape[1] and all(self._simple(number, length) for number, length, _ in others):
                 self._tell(others, block[shape.rows], where[shape.rows], extra)
             else:
-                places = [i for _, length, at in others for i in range(at - 2, at + length)]
+                told = _named(shape.items, fed, others)
+                places = [i for _, length, at in told for i in range(at - 2, at + length)]
                 places += range(shape.tail, block.shape[1])
                 self._read_others(block[shape.rows][:, places], where[shape.rows], rows, extra, known)
         if left.size:
@@ -129,7 +135,8 @@ class PositionTable:
             fed, others = self._part(items)
             for name, (number, length, at) in fed.items():
                 found.setdefault((name, number, length), []).append((row, body[at : at + length]))
-            content = b"".join([body[at - 2 : at + length] for _, length, at in others]) + body[tail:]
+            told = _named(items, fed, others)
+            content = b"".join([body[at - 2 : at + length] for _, length, at in told]) + body[tail:]
             if content:
                 extra[row], alarms = self._told(content)
                 rows["alarms"][row] |= np.uint64(alarms)
@@ -197,9 +204,7 @@ class PositionTable:
         return orjson.dumps(attributes) if attributes else b"", self.alarms(items)
 
 
-def _by_size(bodies: Sequence[bytes]) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Each size with the indices of its bodies."""
-    sizes = np.fromiter(map(len, bodies), np.intp, len(bodies))
-    order = np.argsort(sizes, kind="stable")
-    for where in np.split(order, np.flatnonzero(np.diff(sizes[order])) + 1) if len(bodies) else ():
-        yield int(sizes[where[0]]), where
+def _named(items: Sequence[Item], fed: Mapping[str, Item], others: Sequence[Item]) -> Sequence[Item]:
+    """The items to read for attributes: all of them where one repeats the id of a column's, and is named after that."""
+    feeding = {number for number, _, _ in fed.values()}
+    return items if any(number in feeding for number, _, _ in others) else others

@@ -6,6 +6,8 @@ import os
 from hashlib import file_digest, sha256
 from pathlib import Path
 
+from gateway.disk import synchronise
+
 STARTS = {
     b"\xff\xd8\xff": "jpg", b"\x89PNG": "png", b"ID3": "mp3", b"\xff\xfb": "mp3", b"II*\0": "tif", b"MM\0*": "tif",
     b"0&\xb2u": "wmv", b"\0\0\0\1": "h264", b"\0\0\1": "h264",
@@ -59,12 +61,3 @@ class Files:
         for directory in (path.parent, self.directory):
             synchronise(directory)
         return path.name
-
-
-def synchronise(path: Path) -> None:
-    """Let a file's content, or a directory's names, reach the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

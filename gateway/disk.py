@@ -1,11 +1,13 @@
-"""A full disk: told apart from every other failure, since it passes and loses nothing while one waits."""
+"""What disks do. A full one is told apart from other failures: it passes and loses nothing while one waits."""
 
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from gateway.errors import StorageFull
 
@@ -26,3 +28,12 @@ def space(what: str) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull(f"no space left for {what}") from error
         raise
+
+
+def synchronise(path: Path) -> None:
+    """Let a file's content, or a directory's names, reach the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

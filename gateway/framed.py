@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
+from gateway.command import Command
 from gateway.errors import ProtocolError
+from gateway.form import Form
 from gateway.proof import Proof
 from gateway.session import Answer, Authority, Held, Limits, Outcome, Progress
 from gateway.wire.field import Field, terms
-from gateway.wire.framing import FrameBuffer
+from gateway.wire.framing import FLAG, FrameBuffer
 from gateway.wire.kinds import U8, U16
 from gateway.wire.layout import Layout
 from gateway.wire.message import Header
@@ -44,9 +46,10 @@ class _Asked:
 
 
 class Cutter(Protocol):
-    """Cuts a byte stream; `overlong` counts what it dropped as too long."""
+    """Cuts a byte stream; `overlong` counts what it dropped as too long; `between`: it stands right behind a frame."""
 
     overlong: int
+    between: bool
 
     @property
     def pending(self) -> int:
@@ -71,7 +74,11 @@ class FramedSession(ABC):
         self._limits = limits
         self._number = ""
         self._buffer: Cutter = cutter or FrameBuffer()
-        self._serial = -1
+        self.form: Form | None = None
+        """How the terminal's ordinary frames look, while they need nothing but to be held and answered."""
+        self.number = b""
+        """The terminal's number in their header."""
+        self.serial = -1
         self._outbox: list[bytes] = []
         self.answers: list[Answer] = []
         self._asked: dict[int, _Asked] = {}
@@ -96,6 +103,10 @@ class FramedSession(ABC):
         """Media that this terminal left unfinished on an earlier connection."""
 
     @abstractmethod
+    def send(self, command: Command) -> int:
+        """Queue a command; its serial. Raises ProtocolError when this protocol cannot say it, or not so."""
+
+    @abstractmethod
     def tick(self, now: float) -> None:
         """Time has passed: ask again for what is missing."""
 
@@ -115,6 +126,13 @@ class FramedSession(ABC):
                 held.append(one)
         return held
 
+    def ordinary(self, data: bytes, now: float) -> bool:
+        """Whether `data` are nothing but whole frames, which may be of the form: then they count as received."""
+        if self.closing or not self._buffer.between or data[0] != FLAG[0] or data[-1] != FLAG[0]:
+            return False
+        self.heard = self._partial_since = now
+        return True
+
     def take(self, frame: bytes) -> Held | None:
         """One frame as it was cut; what must be held of it."""
         try:
@@ -132,6 +150,19 @@ class FramedSession(ABC):
             if error.reply is not None:
                 self.acknowledge(header, error.reply)
             return None
+
+    def again(self, frame: bytes, now: float) -> Held | None:
+        """A frame that was held before, with its delimiters; who sent it had shown who it is. Raises ProtocolError."""
+        self.heard = now
+        if len(frame) < 2 or frame[:1] != frame[-1:]:
+            raise ProtocolError("framing", "no frame: it is not delimited")
+        header, body = self.parse(frame[1:-1])
+        self.trust(header)
+        return self.dispatch(header, body, frame[1:-1])
+
+    def trust(self, _header: Header) -> None:
+        """From here on the terminal of this header counts as logged in, where the protocol has a log-in."""
+        return
 
     def decline(self, _frame: bytes, _result: int) -> None:
         """Answer a frame of which no more than the header can be read, where the protocol can."""
@@ -166,15 +197,15 @@ class FramedSession(ABC):
         self.say(message_id, body, header)
         while len(self._asked) >= MOST_ASKED:
             self._asked.pop(next(iter(self._asked)))
-        self._asked[self._serial] = _Asked(self._serial, message_id, answered_by)
-        return self._serial
+        self._asked[self.serial] = _Asked(self.serial, message_id, answered_by)
+        return self.serial
 
     def asked_in_parts(self, message_id: int, first: int, count: int, answered_by: int | None = None) -> int:
         """The same for a message that went out in `count` parts, which any of their serials may answer."""
-        self._serial = (first + count - 1) & 0xFFFF
-        asked = _Asked(self._serial, message_id, answered_by)
+        self.serial = (first + count - 1) & 0xFFFF
+        asked = _Asked(self.serial, message_id, answered_by)
         self._asked |= {(first + i) & 0xFFFF: asked for i in range(count)}
-        return self._serial
+        return self.serial
 
     def command_result(self, body: bytes) -> None:
         """The terminal's general answer to something that was said to it."""
@@ -202,10 +233,12 @@ class FramedSession(ABC):
         self.counts["command_done" if ok else "command_refused"] += 1
 
     def _next_serial(self) -> int:
-        self._serial = (self._serial + 1) & 0xFFFF
-        return self._serial
+        self.serial = (self.serial + 1) & 0xFFFF
+        return self.serial
 
     def data_to_send(self) -> bytes:
+        if not self._outbox:
+            return b""
         data, self._outbox = b"".join(self._outbox), []
         return data
 

@@ -128,6 +128,10 @@ class Outbox:
         """Sent and not answered: after a restart they may not have arrived."""
         return [_order(row) for row in self._db.execute(f"{SELECT} WHERE state = 'sent'")]
 
+    def awaited(self) -> set[str]:
+        """Terminals to which something is to be said."""
+        return {terminal for (terminal,) in self._db.execute("SELECT terminal FROM command WHERE state = 'queued'")}
+
     def waiting(self, terminal: str) -> list[Order]:
         """What is to be said to a terminal, oldest first."""
         rows = self._db.execute(f"{SELECT} WHERE terminal = ? AND state = 'queued' ORDER BY created, id", (terminal,))
@@ -147,9 +151,12 @@ class Outbox:
     def step(
         self, key: str, event: str, now_us: int, result: str = "", detail: Mapping[str, Any] | None = None
     ) -> Order | None:
-        """Let something happen to a command; None when that has no place in its state, e.g. a second answer."""
-        before = self.order(key)
-        state = TRANSITIONS.get((before.state, event))
+        """Let something happen to a command; None when that has no place in its state, e.g. a second answer.
+
+        Also None for a command that was forgotten since.
+        """
+        row = self._db.execute(f"{SELECT} WHERE id = ?", (key,)).fetchone()
+        state = TRANSITIONS.get((_order(row).state, event)) if row else None
         if state is None:
             return None
         with self._db:

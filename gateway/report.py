@@ -14,7 +14,6 @@ under two protocols.
 from __future__ import annotations
 
 import enum
-import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -241,7 +240,7 @@ class FixBatch:
     def to_bytes(self) -> bytes:
         """The batch as one blob: spool column and live-feed message alike."""
         lengths = [len(a) for a in self.attributes] if any(self.attributes) else []
-        head = json.dumps({"terminals": list(self.terminals), "attributes": lengths}).encode()
+        head = orjson.dumps({"terminals": list(self.terminals), "attributes": lengths})
         return b"".join((_HEAD.pack(_MAGIC, len(head), len(self.rows)), head, self.rows.tobytes(), *self.attributes))
 
     @classmethod
@@ -263,8 +262,9 @@ class FixBatch:
             raise ValueError(f"fix batch names terminal {int(rows['terminal'].max())} of {len(terminals)}")
         attributes: list[bytes] = [b""] * count
         for i, length in enumerate(lengths):
-            attributes[i] = blob[end : end + length]
-            end += length
+            if length:
+                attributes[i] = blob[end : end + length]
+                end += length
         return cls(terminals, rows, attributes)
 
     def split(self, most: int) -> Iterator[FixBatch]:
@@ -294,15 +294,17 @@ class FixBatch:
         """One batch of all, terminals merged, order kept."""
         index: dict[str, int] = {}
         parts: list[NDArray[np.void]] = []
+        terminals: list[NDArray[np.uint32]] = []
         attributes: list[bytes] = []
         for batch in batches:
-            remap = np.array([index.setdefault(t, len(index)) for t in batch.terminals], "<u4")
-            rows = batch.rows.copy()
-            if len(rows):
-                rows["terminal"] = remap[batch.rows["terminal"]]
-            parts.append(rows)
+            remap = np.array([index.setdefault(t, len(index)) for t in batch.terminals], np.uint32)
+            terminals.append(remap[batch.rows["terminal"]] if len(batch) else np.empty(0, np.uint32))
+            parts.append(batch.rows)
             attributes.extend(batch.attributes)
-        rows = np.concatenate(parts) if parts else np.empty(0, FIX)
+        if not parts:
+            return cls([], np.empty(0, FIX), [])
+        rows = np.concatenate(parts)
+        rows["terminal"] = np.concatenate(terminals)
         return cls(list(index), rows, attributes)
 
 
@@ -312,7 +314,7 @@ def _batch_head(text: bytes) -> tuple[list[str], list[int]]:
     terminals, lengths = (head.get(k) for k in ("terminals", "attributes")) if isinstance(head, dict) else (None, None)
     if not isinstance(terminals, list) or not all(isinstance(name, str) for name in terminals):
         raise ValueError("fix batch: its terminals are no list of names")
-    if not isinstance(lengths, list) or not all(isinstance(n, int) and n >= 0 for n in lengths):
+    if not isinstance(lengths, list) or not set(map(type, lengths)) <= {int} or min(lengths, default=0) < 0:
         raise ValueError("fix batch: its attributes' lengths are no list of numbers")
     return terminals, lengths
 

@@ -66,6 +66,7 @@ class Roll:
         self._db.executescript(SCHEMA)
         if not self._db.execute("SELECT 1 FROM announced").fetchone():
             self._db.execute("INSERT INTO announced VALUES (0)")
+        self._side = sqlite3.connect(directory / "roll.sqlite", isolation_level=None)  # of whoever asks about codes
         self._thread = ThreadPoolExecutor(1, "roll")
         self._lock = threading.Lock()  # of the two below
         self._codes: dict[str, _Codes] = {}
@@ -106,7 +107,22 @@ class Roll:
         return codes.model if codes else ""
 
     def check_code(self, terminal: str, code: str) -> Proof:
-        codes = self._codes.get(terminal)
+        """What a code shows. One that is not known here may have been given out by another process just now."""
+        return self._proof(self._codes.get(terminal), code) or self._proof(self._written(terminal), code)
+
+    def _written(self, terminal: str) -> _Codes | None:
+        """The codes in the file, for a terminal of which nothing waits to be written."""
+        with self._lock:
+            if terminal in self._unwritten or terminal not in self._codes:
+                return None
+        row = self._side.execute("SELECT code, fresh, model FROM roll WHERE terminal = ?", (terminal,)).fetchone()
+        if row is None:
+            return None
+        with self._lock:
+            self._codes[terminal] = _Codes(*row)
+        return _Codes(*row)
+
+    def _proof(self, codes: _Codes | None, code: str) -> Proof:
         digest = self._digest(code)
         if codes is None:
             return Proof.NONE
@@ -182,6 +198,7 @@ class Roll:
     def close(self) -> None:
         """Write what is still unwritten, and close."""
         self._thread.shutdown()
+        self._side.close()
         self._db.close()
 
 

@@ -34,6 +34,13 @@ class Settings(BaseSettings):
     partial_s: float = Field(15, description="Time to complete a frame")
     idle_s: float = Field(300, description="Silence after which a connection is closed")
     connections: int = Field(15_000, description="Most connections at once; keep it under the descriptor limit")
+    ship_url: str = Field(
+        "",
+        description="NATS cluster with JetStream to which `ship` sends the spools of this machine, servers with commas"
+        " between",
+    )
+    ship_replicas: int = Field(3, ge=1, le=5, description="On how many servers of the cluster an entry stands")
+    ship_bytes: int = Field(8 << 30, description="Bound of each stream; when reached, entries stay in the spool")
     spool_bytes: int = Field(8 << 30, description="Bound of the spool; when reached, terminals wait unanswered")
     spool_keep_s: float = Field(86_400, description="Age until which consumed spool entries stay re-decodable")
     pending_bytes: int = Field(32 << 20, description="Bound of frames in memory; when reached, sockets are not read")

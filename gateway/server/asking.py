@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ from gateway.requests import Request, Requests
 log = structlog.get_logger()
 ACTOR = "gateway"
 FULL_RETRY_S = 1.0
+LOOK_S = 1.0
 EXPIRES_S = 3600.0
 """How long a terminal may be away before the gateway stops asking it."""
 
@@ -84,7 +86,9 @@ class Asking:
                 log.error("attachments are asked for later", cause=str(error))
                 await asyncio.sleep(FULL_RETRY_S)
                 continue
-            await self._wake.wait()
+            with suppress(TimeoutError):  # another gateway of this machine may have heard of it
+                async with asyncio.timeout(LOOK_S):
+                    await self._wake.wait()
 
     async def _order_all(self) -> None:
         while wanted := await asyncio.to_thread(self.requests.not_ordered):

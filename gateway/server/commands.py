@@ -31,6 +31,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 TICK_S = 0.5
 FULL_RETRY_S = 1.0
+LEAD_S = 0.1
 ANSWER_S = 10.0
 ATTEMPTS = 3
 EXPIRES_S = 120.0
@@ -40,10 +41,16 @@ LONGEST_NAME = 128
 
 
 class Lines(Protocol):
-    """The connections, as commands see them."""
+    """The connections of all gateways, as commands see them."""
 
-    def say(self, terminal: str, wanted: Command) -> int | None:
-        """Queue and write; the serial that will be answered, None when the terminal is not connected here."""
+    def leads(self) -> bool:
+        """Whether new commands are taken at this desk."""
+
+    def reaches(self, terminal: str) -> bool:
+        """Whether the terminal is connected anywhere."""
+
+    async def say(self, terminal: str, wanted: Command, attempt: str) -> tuple[str, int] | None:
+        """Queue and write; by which gateway, and the serial that will be answered. None: it is not reached now."""
 
     async def welcome(self, terminal: str) -> None:
         """The terminal has come; what else it is to be told."""
@@ -63,33 +70,47 @@ class Commands:
     before: Callable[[Command], None] = lambda _wanted: None
     lines: Lines = field(init=False)
     _events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
-    _sent: dict[tuple[str, int], str] = field(default_factory=dict)  # (terminal, serial) -> id
+    _latest: Event = ("", None)
+    _sent: dict[tuple[str, str, int], str] = field(default_factory=dict)  # (terminal, gateway, serial) -> id
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "outbox"))
 
     # what happens outside
 
     def identified(self, terminal: str) -> None:
-        """The terminal is here: say what waits for it."""
-        self._events.put_nowait(("identified", terminal))
+        """The terminal is here: say what waits for it. Terminals that come one after another are greeted together."""
+        if self._latest[0] == "identified":
+            self._latest[1].append(terminal)
+        else:
+            self._put("identified", [terminal])
 
-    def lost(self, terminal: str) -> None:
-        """Its connection went: what was not answered waits again."""
-        self._events.put_nowait(("lost", terminal))
+    def lost(self, terminal: str, gateway: str) -> None:
+        """Its connection to a gateway went: what was not answered there waits again."""
+        self._put("lost", (terminal, gateway))
 
     def called(self, terminal: str) -> None:
         """A command was accepted for the terminal: say what waits for it."""
-        self._events.put_nowait(("called", terminal))
+        self._put("called", terminal)
 
-    def answered(self, terminal: str, answers: Sequence[Answer]) -> None:
-        self._events.put_nowait(("answered", (terminal, list(answers))))
+    def answered(self, terminal: str, gateway: str, answers: Sequence[Answer]) -> None:
+        self._put("answered", (terminal, gateway, list(answers)))
+
+    def _put(self, kind: str, value: Any) -> None:
+        self._latest = kind, value
+        self._events.put_nowait(self._latest)
 
     # tasks
 
     async def listen(self) -> None:
-        """Take commands from the bus."""
-        async with self.bus.subscribe(COMMAND_SUBJECT) as messages:
-            async for message in messages:
-                self._events.put_nowait(("wanted", message))
+        """Take commands from the bus while this desk leads; nobody is told "here I am" who is not served."""
+        while True:
+            if not self.lines.leads():
+                await asyncio.sleep(LEAD_S)
+                continue
+            async with self.bus.subscribe(COMMAND_SUBJECT) as messages:
+                async for message in messages:
+                    if not self.lines.leads():
+                        break
+                    self._put("wanted", message)
 
     async def run(self) -> None:
         """Handle what happens, in order, and look at the clock in between."""
@@ -102,8 +123,11 @@ class Commands:
         looked = time.monotonic()
         while True:
             with suppress(TimeoutError):
-                kind, value = await asyncio.wait_for(self._events.get(), TICK_S)
-                await handlers[kind](value)
+                async with asyncio.timeout(TICK_S):  # wait_for of 3.11 forgets to be cancelled when an event comes
+                    event = await self._events.get()
+                if event is self._latest:
+                    self._latest = ("", None)  # it is being handled: nothing may join it
+                await handlers[event[0]](event[1])
             if time.monotonic() - looked >= TICK_S:
                 looked = time.monotonic()
                 await self._look_at_clock()
@@ -138,30 +162,33 @@ class Commands:
 
         return add
 
-    async def _greet(self, terminal: str) -> None:
-        await self.lines.welcome(terminal)
-        await self._deliver(terminal)
+    async def _greet(self, come: list[str]) -> None:
+        awaited = await self._ask(self.outbox.awaited)
+        for terminal in come:
+            await self.lines.welcome(terminal)
+            if terminal in awaited:
+                await self._deliver(terminal)
 
     async def _deliver(self, terminal: str) -> None:
         for order in await self._ask(lambda: self.outbox.waiting(terminal)):
             try:
-                serial = self.lines.say(terminal, order.command)
+                said = await self.lines.say(terminal, order.command, f"{order.id} {order.attempts}")
             except ProtocolError as error:
                 await self._step(order.id, "refuse", error.cause, {"detail": error.detail})
                 continue
-            if serial is None:
+            if said is None:
                 return
-            self._sent[terminal, serial] = order.id
+            self._sent[terminal, *said] = order.id
             await self._step(order.id, "send")
 
-    async def _lose(self, terminal: str) -> None:
-        for key in [k for k in self._sent if k[0] == terminal]:
+    async def _lose(self, line: tuple[str, str]) -> None:
+        for key in [k for k in self._sent if k[:2] == line]:
             await self._step(self._sent.pop(key), "lose", "connection_lost")
 
-    async def _take_answers(self, told: tuple[str, list[Answer]]) -> None:
-        terminal, answers = told
+    async def _take_answers(self, told: tuple[str, str, list[Answer]]) -> None:
+        terminal, gateway, answers = told
         for answer in answers:
-            key = self._sent.pop((terminal, answer.serial), None)
+            key = self._sent.pop((terminal, gateway, answer.serial), None)
             if key is not None:
                 await self._step(key, "acknowledge" if answer.ok else "reject", answer.result, answer.detail)
 
@@ -169,6 +196,7 @@ class Commands:
         """Try again what was not answered in time, give up what has expired or was tried often enough."""
         now, again = _now(), set()
         for order in await self._ask(lambda: self.outbox.expired(now)):
+            self._sent = {k: v for k, v in self._sent.items() if v != order.id}
             await self._step(order.id, "expire", "expired")
         for order in await self._ask(lambda: self.outbox.overdue(now, int(self.answer_s * 1e6))):
             self._sent = {k: v for k, v in self._sent.items() if v != order.id}
@@ -177,6 +205,7 @@ class Commands:
             else:
                 await self._step(order.id, "lose", "no_answer")
                 again.add(order.terminal)
+        again |= {terminal for terminal in await self._ask(self.outbox.awaited) if self.lines.reaches(terminal)}
         for terminal in again:
             await self._deliver(terminal)
         await self._ask(lambda: self.outbox.trim(now))

@@ -22,10 +22,13 @@ import orjson
 import structlog
 
 from gateway.errors import StorageFull
+from gateway.form import Bools
 from gateway.media import MediaStore
 from gateway.report import FixBatch, Report, to_plain
-from gateway.server.batch import Judge, Tick, decode
+from gateway.server.batch import Taken, Tick, decode
+from gateway.server.page import Judge
 from gateway.session import Chunk, Fixes, Held, Outcome, Progress, Said
+from gateway.sheet import Sheet
 from gateway.spool import Entry, Spool
 
 log = structlog.get_logger()
@@ -35,15 +38,21 @@ GROUP_ITEMS = 2_000
 """Fixes and other messages of one commit."""
 GROUP_BYTES = 512 * 1024
 """Bytes of one commit, counted as `octets` does. The last frame of a group may exceed either bound."""
+SHEET_GAIN = 8
+"""How many frames of a sheet are decoded and answered in the time of one by itself, at the least."""
 
 
-def items(held: Held) -> int:
-    """Fixes, or the one message, of a frame."""
+def items(held: Taken) -> int:
+    """Fixes, or the one message, of a frame; fixes of a sheet."""
+    if isinstance(held, Sheet):
+        return len(held.bodies)
     return len(held.content.bodies) if isinstance(held.content, Fixes) else 1
 
 
-def octets(held: Held) -> int:
+def octets(held: Taken) -> int:
     """Bytes to be kept and decoded: the last part of a long message stands for all its parts."""
+    if isinstance(held, Sheet):
+        return held.octets
     bodies = held.content.bodies if isinstance(held.content, Fixes) else ()
     return max(len(held.raw), sum(map(len, bodies)))
 
@@ -53,6 +62,17 @@ class Source(Protocol):
 
     def settle(self, held: Held, outcome: Outcome) -> None:
         """The frame is durable: answer it."""
+
+
+class Sources(Protocol):
+    """The connections of a sheet."""
+
+    def settle(self, sheet: Sheet, ok: Bools) -> None:
+        """The frames are durable: answer them all; ok: shape (frames,)."""
+
+
+Pending = tuple[Any, Taken]
+"""A frame and its `Source`, or a sheet and its `Sources`."""
 
 
 @dataclass
@@ -74,7 +94,7 @@ class Committer:
     follow: Callable[[list[dict[str, Any]], int], None] = lambda _reports, _now_us: None
     counts: Counter[str] = field(default_factory=Counter)
     spool_full_since: float | None = None
-    _pending: deque[tuple[Source, Held]] = field(default_factory=deque)
+    _pending: deque[Pending] = field(default_factory=deque)
     _notices: list[Entry] = field(default_factory=list)
     _told: list[dict[str, Any]] = field(default_factory=list)
     _done: list[asyncio.Future[None]] = field(default_factory=list)
@@ -90,6 +110,15 @@ class Committer:
         for one in held:
             self._pending.append((source, one))
             self._size += octets(one)
+        self._added()
+
+    def add_sheet(self, sources: Sources, sheet: Sheet) -> None:
+        """Take frames of many connections."""
+        self._pending.append((sources, sheet))
+        self._size += octets(sheet)
+        self._added()
+
+    def _added(self) -> None:
         if self._size > self.pending_bytes and not self._paused:
             self._pause(True)
         self._wake.set()
@@ -145,7 +174,7 @@ class Committer:
             return
         loop = asyncio.get_running_loop()
         now_us = time.time_ns() // 1000
-        write = partial(self._write, [h for _, h in taken], notices, now_us)
+        write = partial(self._write, [one for _, one in taken], notices, now_us)
         done_with = await loop.run_in_executor(self._thread, write)
         while done_with is None:
             if self._finishing:
@@ -157,8 +186,8 @@ class Committer:
         self.spool_full_since = None
         for future in done:
             future.set_result(None)
-        for (source, held), outcome in zip(taken, outcomes, strict=True):
-            source.settle(held, outcome)
+        for (source, one), outcome in zip(taken, outcomes, strict=True):
+            source.settle(one, outcome)
         self.counts.update(tick.counts)
         self._sample(tick)
         self.counts["commits"] += 1
@@ -175,13 +204,15 @@ class Committer:
             for terminal, cause, frame in tick.refused:
                 log.warning("fix not taken as good", terminal=terminal, cause=cause, frame=frame[:256].hex())
 
-    def _group(self) -> list[tuple[Source, Held]]:
+    def _group(self) -> list[Pending]:
         """The frames of the next commit, oldest first."""
-        taken, count, size = list[tuple[Source, Held]](), 0, 0
+        taken, count, size = list[Pending](), 0, 0
         while self._pending and count < GROUP_ITEMS and size < GROUP_BYTES:
             taken.append(self._pending.popleft())
-            count, size = count + items(taken[-1][1]), size + octets(taken[-1][1])
-        self._size -= size
+            one = taken[-1][1]
+            gain = SHEET_GAIN if isinstance(one, Sheet) else 1
+            count, size = count + items(one) // gain, size + octets(one) // gain
+            self._size -= octets(one)
         return taken
 
     def _became_full(self) -> None:
@@ -192,10 +223,12 @@ class Committer:
         if not self._paused:
             self._pause(True)
 
-    def _write(self, held: list[Held], notices: list[Entry], now_us: int) -> tuple[Tick, list[Outcome]] | None:
+    def _write(
+        self, taken: list[Taken], notices: list[Entry], now_us: int
+    ) -> tuple[Tick, list[Outcome | Bools]] | None:  # fmt: skip
         """In the spool's thread. None when the spool, or the disk of the media, is full."""
         try:
-            kept, progress = self._keep_media(held, now_us)
+            kept, progress = self._keep_media(taken, now_us)
             tick = decode(kept, now_us, self.judge)
             self.follow(tick.reports, now_us)
             self.spool.append([*notices, *tick.entries])
@@ -204,13 +237,13 @@ class Committer:
                 self.spool.trim(now_us)
             return None
         ok = iter(tick.ok)
-        return tick, [progress[i] if i in progress else Outcome(next(ok)) for i in range(len(held))]
+        return tick, [progress[i] if i in progress else _outcome(next(ok)) for i in range(len(taken))]
 
-    def _keep_media(self, held: list[Held], now_us: int) -> tuple[list[Held], dict[int, Outcome]]:
+    def _keep_media(self, taken: list[Taken], now_us: int) -> tuple[list[Taken], dict[int, Outcome]]:
         """Pieces of media go to their store; what is whole becomes a message that says so. Raises StorageFull."""
-        kept, outcomes, said = [], dict[int, Outcome](), []
-        for i, one in enumerate(held):
-            if not isinstance(one.content, Chunk):
+        kept, outcomes, said = list[Taken](), dict[int, Outcome](), list[Taken]()
+        for i, one in enumerate(taken):
+            if isinstance(one, Sheet) or not isinstance(one.content, Chunk):
                 kept.append(one)
                 continue
             progress = self.media.add(one.terminal, one.content, now_us)
@@ -225,8 +258,13 @@ class Committer:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(UPKEEP_S)
-            try:
-                await loop.run_in_executor(self._thread, self.spool.trim, time.time_ns() // 1000)
-                await asyncio.to_thread(self.spool.checkpoint)
-            except StorageFull as error:
-                log.error("upkeep waits", cause=str(error))
+            trim = partial(self.spool.trim, time.time_ns() // 1000)
+            for thread, work in ((self._thread, trim), (None, self.spool.checkpoint)):
+                try:
+                    await loop.run_in_executor(thread, work)
+                except StorageFull as error:
+                    log.error("upkeep waits", cause=str(error))
+
+
+def _outcome(ok: bool | Bools) -> Outcome | Bools:
+    return Outcome(ok) if isinstance(ok, bool) else ok

@@ -17,13 +17,14 @@ log = structlog.get_logger()
 class Connection(asyncio.Protocol):
     """The rim around a session. `hub` owns what connections share."""
 
-    __slots__ = ("_writable", "hub", "port", "session", "transport")
+    __slots__ = ("arrived", "hub", "port", "session", "transport", "unsaid")
 
     def __init__(self, hub: Hub, port: str) -> None:
         self.hub = hub
         self.port = port
         self.session: Session | None = None
         self.transport: asyncio.Transport | None = None
+        self.arrived = self.unsaid = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -32,6 +33,13 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        if self.arrived:
+            self.arrived += data
+        else:
+            self.arrived = data
+            self.hub.gather.add(self)
+
+    def take(self, data: bytes) -> None:
         session, transport = self.session, self.transport
         if session is None or transport is None:
             return
@@ -59,18 +67,36 @@ class Connection(asyncio.Protocol):
         if session is None or transport is None or transport.is_closing():
             return
         if data := session.data_to_send():
-            transport.write(data)
+            self.say(data)
         if session.closing:
-            transport.close()
+            self.end()
 
     def settle(self, held: Held, outcome: Outcome) -> None:
         session, transport = self.session, self.transport
         if session is None or transport is None or transport.is_closing():
             return
         self.hub.counts["acknowledged"] += 1
-        transport.write(session.answer(held, outcome))
+        self.say(session.answer(held, outcome))
         if session.closing:
-            transport.close()
+            self.end()
+
+    def say(self, data: bytes) -> None:
+        """Bytes to the peer, with all that is said to it before the loop waits again."""
+        if data and not self.unsaid:
+            self.hub.speech.add(self)
+        self.unsaid += data
+
+    def speak(self) -> None:
+        """Write what was said."""
+        data, self.unsaid = self.unsaid, b""
+        if data and self.transport is not None and not self.transport.is_closing():
+            self.transport.write(data)
+
+    def end(self) -> None:
+        """Close, once the peer was told everything."""
+        self.speak()
+        if self.transport is not None:
+            self.transport.close()
 
     def pause_writing(self) -> None:
         """The peer does not read its answers: close rather than keep them in memory."""
@@ -79,6 +105,9 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
 
     def connection_lost(self, _error: Exception | None) -> None:
+        if self.arrived:
+            data, self.arrived = self.arrived, b""
+            self.take(data)
         self.hub.lost(self)
 
     def abort(self) -> None:

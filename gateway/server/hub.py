@@ -16,10 +16,11 @@ import structlog
 from gateway.command import Command, RequestAttachments
 from gateway.proof import Proof
 from gateway.report import TakeOver, to_plain
-from gateway.server.commands import Commands
 from gateway.server.committer import Committer
+from gateway.server.gather import Gather
+from gateway.server.speech import Speech
 from gateway.server.succession import replaces
-from gateway.session import Authority, Held, Limits, Outcome, Session, SessionFactory
+from gateway.session import Answer, Authority, Held, Limits, Outcome, Session, SessionFactory
 
 log = structlog.get_logger()
 SWEEP_S = 1.0
@@ -38,6 +39,18 @@ class Line(Protocol):
     def settle(self, held: Held, outcome: Outcome) -> None: ...
 
     def abort(self) -> None: ...
+
+
+class Board(Protocol):
+    """The switchboard, as the hub sees it: what gateways know of each other's terminals."""
+
+    def may_come(self, terminal: str, address: str, *, proved: bool) -> bool: ...
+
+    def came(self, terminal: str, address: str) -> None: ...
+
+    def left(self, terminal: str) -> None: ...
+
+    def answered(self, terminal: str, answers: Sequence[Answer]) -> None: ...
 
 
 class Taker(Protocol):
@@ -61,12 +74,14 @@ class Hub:
         sources: dict[str, Sequence[Network]], connections: int,
     ) -> None:  # fmt: skip
         self.committer: Committer
-        self.commands: Commands
+        self.board: Board
         self.takers: dict[str, Taker] = {}
         """Port name -> who takes what its sessions hold, where that is not the committer."""
         self.attachments = ("", 0)
         """Host and port that terminals are told to send attachments to; "": where they reached the gateway."""
         self.counts: Counter[str] = Counter()
+        self.speech = Speech()
+        self.gather = Gather(self.counts, lambda crowd, sheet: self.committer.add_sheet(crowd, sheet))
         self.live: dict[str, Line] = {}
         self._authority = authority
         self._limits = limits
@@ -101,48 +116,74 @@ class Hub:
         terminal = connection.session.terminal if connection.session else ""
         if before and self.live.get(before) is connection:
             del self.live[before]
+            self.board.left(before)
         if not terminal:
             return True
-        former = self.live.get(terminal)
-        if former is not None and former is not connection and not self._take_over(connection, former, terminal):
+        if not self.may_speak_for(connection, terminal):
             return False
         self.live[terminal] = connection
         if connection.session and connection.session.proof is Proof.ISSUED:
             self._authority.adopt(terminal)
-        self.commands.identified(terminal)
+        self.board.came(terminal, _peer(connection))
         return True
 
     def may_speak_for(self, connection: Line, terminal: str) -> bool:
-        """Whether a connection may also say something as this terminal, which is not its own: as `identified` judges.
+        """Whether a connection may say something as this terminal, which may have another one, here or elsewhere.
 
         Where no log-in binds a connection to one terminal (JT/T 905), a read may hold frames of several.
         """
         former = self.live.get(terminal)
-        if former is None or former is connection:
+        if former is connection:
             return True
-        return self._take_over(connection, former, terminal)
+        if former is not None:
+            return self._take_over(connection, former, terminal)
+        if self.board.may_come(terminal, _peer(connection), proved=_proved(connection)):
+            return True
+        self.counts["take_over_refused"] += 1
+        connection.abort()
+        return False
 
     def _take_over(self, newer: Line, former: Line, terminal: str) -> bool:
         """Decide, report, and close the one that does not stay. Tells whether the newer one does."""
-        silent = time.monotonic() - former.session.heard if former.session else 0.0
-        address, other = _peer(newer), _peer(former)
-        stays = replaces(proved=_proved(newer), same_address=address == other, silent_s=silent)
+        address = _peer(newer)
+        stays = replaces(proved=_proved(newer), same_address=address == _peer(former), silent_s=_silent_s(former))
         self.counts["taken_over" if stays else "take_over_refused"] += 1
+        self._report(terminal, former, address, stays)
+        (former if stays else newer).abort()
+        return stays
+
+    def _report(self, terminal: str, former: Line, address: str, stays: bool) -> None:
         report = TakeOver(
-            terminal=terminal, time=datetime.now(UTC), address=address, former_address=other,
-            silent_s=round(silent, 3), refused=not stays,
+            terminal=terminal, time=datetime.now(UTC), address=address, former_address=_peer(former),
+            silent_s=round(_silent_s(former), 3), refused=not stays,
         )  # fmt: skip
         log.warning("second connection of a terminal", **to_plain(report))
         self.committer.tell("take_over", report)
-        (former if stays else newer).abort()
-        return stays
+
+    def fence(self, terminal: str, address: str) -> None:
+        """The terminal has come to another gateway, from this address: its line here is closed."""
+        if (former := self.live.pop(terminal, None)) is None:
+            return
+        self.counts["fenced"] += 1
+        self._report(terminal, former, address, True)
+        former.abort()
+
+    def wanted(self, terminal: str, address: str) -> None:
+        """Another gateway has turned a connection of the terminal away; where it is silent here, it may come there."""
+        former = self.live.get(terminal)
+        if former is None:
+            return
+        stays = replaces(proved=False, same_address=address == _peer(former), silent_s=_silent_s(former))
+        self._report(terminal, former, address, stays)
+        if stays:
+            former.abort()
 
     def lost(self, connection: Line) -> None:
         self._all.discard(connection)
         terminal = connection.session.terminal if connection.session else ""
         if self.live.get(terminal) is connection:
             del self.live[terminal]
-            self.commands.lost(terminal)
+            self.board.left(terminal)
 
     def collect(self, port: str, session: Session) -> None:
         """Take the session's counts and samples."""
@@ -154,7 +195,7 @@ class Hub:
             log.warning("frame refused", port=port, cause=cause, terminal=session.terminal, frame=frame[:256].hex())
         session.samples.clear()
         if session.answers:
-            self.commands.answered(session.terminal, session.answers)
+            self.board.answered(session.terminal, session.answers)
             session.answers.clear()
 
     def take(self, connection: Line, held: list[Held]) -> None:
@@ -181,7 +222,8 @@ class Hub:
             (connection.transport.resume_reading if self._reads(connection) else connection.transport.pause_reading)()
 
     def close(self) -> None:
-        """Close every connection; what was written to it still goes out."""
+        """Close every connection; what was said to it still goes out."""
+        self.speech.speak()
         for connection in self._all:
             if connection.transport is not None:
                 connection.transport.close()
@@ -231,6 +273,10 @@ class Hub:
 
 def _proved(connection: Line) -> bool:
     return connection.session is not None and connection.session.proof is Proof.OWN
+
+
+def _silent_s(connection: Line) -> float:
+    return time.monotonic() - connection.session.heard if connection.session else 0.0
 
 
 def _peer(connection: Line) -> str:

@@ -77,7 +77,8 @@ class Keeper:
         looked = 0.0
         while not self._finishing:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), CHECKPOINT_S)
+                async with asyncio.timeout(CHECKPOINT_S):
+                    await self._wake.wait()
             due = time.monotonic() - looked >= CHECKPOINT_S
             looked = time.monotonic() if due else looked
             await self._store(due)

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 import structlog
 
-from gateway.bus import COUNTS_SUBJECT, FIX_SUBJECT, REPORT_SUBJECT, Bus
+from gateway.bus import FIX_SUBJECT, REPORT_SUBJECT, Bus
 from gateway.errors import GatewayError
 from gateway.report import FixBatch
 from gateway.roll import Roll
@@ -27,6 +27,7 @@ from gateway.server.committer import Committer
 from gateway.server.connection import Connection
 from gateway.server.hub import Hub, Network
 from gateway.server.keeper import Keeper
+from gateway.server.switchboard import Switchboard
 from gateway.server.topics import Topics
 from gateway.spool import Entry, Spool
 
@@ -40,20 +41,33 @@ BACKLOG = 4_096
 
 
 @dataclass(frozen=True, slots=True)
+class Desk:
+    """What one gateway of a machine does for all of them: commands, attachments, MQTT devices, telling of the roll."""
+
+    commands: Commands
+    asking: Asking
+    keeper: Keeper
+    topics: Topics | None
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
-    """What `Gateway` is made of; `ports` maps a TCP protocol to its port, 0 for a free one."""
+    """What `Gateway` is made of.
+
+    ports   maps a TCP protocol to its port, 0 for a free one
+    shared  other processes of this machine listen on the same ports
+    """
 
     roll: Roll
     spool: Spool
     bus: Bus
     hub: Hub
     committer: Committer
-    commands: Commands
-    topics: Topics | None
-    asking: Asking
-    keeper: Keeper
+    board: Switchboard
+    desk: Desk | None
     bind: str
     ports: Mapping[str, int]
+    shared: bool = False
 
 
 def networks(text: str) -> list[Network]:
@@ -96,19 +110,21 @@ class Gateway:
                 keepers.create_task(p.bus.run(), name="bus"),
                 keepers.create_task(p.committer.upkeep(), name="spool upkeep"),
                 keepers.create_task(self._follow_roll(), name="roll"),
-                keepers.create_task(p.commands.listen(), name="commands"),
-                keepers.create_task(p.commands.run(), name="outbox"),
-                keepers.create_task(p.asking.run(), name="asking"),
-                keepers.create_task(self._answer_counts(), name="counts"),
+                keepers.create_task(p.board.run(), name="switchboard"),
                 keepers.create_task(self._log_counts(), name="log counts"),
                 keepers.create_task(p.hub.sweep(), name="sweep"),
             ]
             commits = keepers.create_task(p.committer.run(), name="commits")
-            attachments = keepers.create_task(p.keeper.run(), name="attachments")
-            if p.topics:
-                tasks.append(keepers.create_task(p.topics.run(), name="topics"))
+            attachments = None
+            if p.desk:
+                tasks.append(keepers.create_task(p.desk.commands.listen(), name="commands"))
+                tasks.append(keepers.create_task(p.desk.commands.run(), name="outbox"))
+                tasks.append(keepers.create_task(p.desk.asking.run(), name="asking"))
+                attachments = keepers.create_task(p.desk.keeper.run(), name="attachments")
+                if p.desk.topics:
+                    tasks.append(keepers.create_task(p.desk.topics.run(), name="topics"))
             servers = await self._listen()
-            _write_state(state, {"ports": self.ports})
+            write_state(state, {"ports": self.ports})
             log.info("gateway listens", bind=p.bind, **self.ports, terminals=len(p.roll))
             try:
                 await stop.wait()
@@ -117,11 +133,13 @@ class Gateway:
                 for server in servers:
                     server.close()
                 p.hub.read(paused=True)
-                p.keeper.finish()
-                await asyncio.wait([attachments])
+                if p.desk and attachments:
+                    p.desk.keeper.finish()
+                    await asyncio.wait([attachments])
                 p.committer.finish()
                 await asyncio.wait([commits])
-                p.keeper.close()
+                if p.desk:
+                    p.desk.keeper.close()
                 p.hub.close()
                 for task in tasks:
                     task.cancel()
@@ -131,11 +149,13 @@ class Gateway:
         loop, servers = asyncio.get_running_loop(), []
         for name, port in self.parts.ports.items():
             server = await loop.create_server(
-                partial(Connection, self.parts.hub, name), self.parts.bind, port, backlog=BACKLOG
-            )
+                partial(Connection, self.parts.hub, name), self.parts.bind, port, backlog=BACKLOG,
+                reuse_port=self.parts.shared,
+            )  # fmt: skip
             self.ports[name] = server.sockets[0].getsockname()[1]
             servers.append(server)
-        self.parts.hub.attachments = (self.parts.hub.attachments[0], self.ports["jsatl"])
+        host, port = self.parts.hub.attachments
+        self.parts.hub.attachments = (host, self.ports.get("jsatl", port))
         return servers
 
     async def _follow_roll(self) -> None:
@@ -150,6 +170,8 @@ class Gateway:
     async def _announce(self, roll: Roll) -> None:
         """Tell downstream, through the spool, which rows have changed."""
         await roll.ask(roll.refresh)
+        if self.parts.desk is None:
+            return
         rows, revision = await roll.ask(roll.unannounced)
         if rows:
             now_us = time.time_ns() // 1000
@@ -158,16 +180,14 @@ class Gateway:
             await roll.ask(partial(roll.announced, revision))
             log.info("roll announced", terminals=len(rows))
 
-    async def _answer_counts(self) -> None:
-        async with self.parts.bus.subscribe(COUNTS_SUBJECT) as messages:
-            async for message in messages:
-                await message.respond(json.dumps(self.counts()).encode())
-
     def counts(self) -> dict[str, int]:
-        """Outcomes by cause since the start, and how many terminals are connected now."""
+        """Outcomes by cause since the start, and how many terminals are connected now, here and to other gateways."""
         p = self.parts
-        total = p.hub.counts + p.committer.counts + p.keeper.counts + (p.topics.counts if p.topics else Counter())
-        return dict(sorted(total.items())) | {"connections": len(p.hub), "terminals": len(p.hub.live)}
+        total = p.hub.counts + p.committer.counts
+        if p.desk:
+            total += p.desk.keeper.counts + (p.desk.topics.counts if p.desk.topics else Counter())
+        now = {"connections": len(p.hub), "terminals": len(p.hub.live), "elsewhere": len(p.board.presence.elsewhere)}
+        return dict(sorted(total.items())) | now
 
     async def _log_counts(self) -> None:
         while True:
@@ -178,7 +198,7 @@ class Gateway:
         log.info("counts", **self.counts())
 
 
-def _write_state(path: Path, state: Mapping[str, object]) -> None:
+def write_state(path: Path, state: Mapping[str, object]) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_text(json.dumps(state))
     fresh.replace(path)

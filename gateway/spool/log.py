@@ -13,6 +13,10 @@ from gateway.disk import space
 from gateway.errors import StorageFull
 
 FILE = "spool.sqlite"
+LOG_BYTES = 64 << 20
+"""Of the write-ahead log, beyond which it is emptied even if the next append waits for that, and counts as used."""
+EMPTY_MS = 200
+"""Longest wait for readers that still need it."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entry (
     seq      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -38,7 +42,12 @@ class Entry:
 
 def pack_frames(frames: Sequence[bytes]) -> bytes:
     """Raw frames as one blob: u32 count, u32 lengths, bytes (little-endian)."""
-    return struct.pack(f"<{len(frames) + 1}I", len(frames), *map(len, frames)) + b"".join(frames)
+    return pack_joined([len(frame) for frame in frames], frames)
+
+
+def pack_joined(lengths: Sequence[int], frames: Sequence[bytes]) -> bytes:
+    """The same of frames that stand together in fewer byte strings."""
+    return b"".join((struct.pack(f"<{len(lengths) + 1}I", len(lengths), *lengths), *frames))
 
 
 def unpack_frames(blob: bytes) -> list[bytes]:
@@ -68,6 +77,7 @@ class Spool:
         self._keep_us = keep_us
         self._db = self._connect()
         self._side = self._connect()  # of the thread that checkpoints; kept, so that it needs no descriptor later
+        self._side.execute(f"PRAGMA busy_timeout = {EMPTY_MS}")
         self._db.executescript(SCHEMA)
         if not self._db.execute("SELECT 1 FROM identity").fetchone():
             self._db.execute("INSERT INTO identity VALUES (?)", (uuid.uuid4().hex,))
@@ -82,7 +92,7 @@ class Spool:
         return db
 
     def append(self, entries: Iterable[Entry]) -> int:
-        """Write all entries in one durable transaction; returns the last sequence number.
+        """Write all entries in one durable transaction; returns the last sequence number held, 0 where there is none.
 
         Raises StorageFull when the bound or the disk is reached, in which case nothing was written.
         Any other sqlite3 error means that durability is unknown: the process must end.
@@ -102,13 +112,20 @@ class Spool:
                     self._db.execute("ROLLBACK")
                 raise
         (last,) = self._db.execute("SELECT max(seq) FROM entry").fetchone()
-        return int(last)
+        return int(last or 0)
 
     def size(self) -> int:
-        """Bytes of live pages, write-ahead log not included."""
+        """Bytes of live pages, and of the write-ahead log what is beyond its ordinary size."""
         (pages,) = self._db.execute("PRAGMA page_count").fetchone()
         (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
-        return int((pages - free) * self._page)
+        return int((pages - free) * self._page) + max(0, self.log_size() - LOG_BYTES)
+
+    def log_size(self) -> int:
+        """Bytes of the write-ahead log's file."""
+        try:
+            return (self._directory / f"{FILE}-wal").stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def trim(self, now_us: int) -> int:
         """Delete what every reader has passed and what is older than the safety age.
@@ -116,7 +133,7 @@ class Spool:
         When more than half of the bound is used, consumed entries go without regard to their age.
         Returns the number of entries deleted. Without any reader nothing is deleted.
         """
-        passed = min((_offset(p) for p in self._directory.glob("reader-*.offset")), default=0)
+        passed = min((offset_in(p) for p in self._directory.glob("reader-*.offset")), default=0)
         horizon = now_us if self.size() > self._limit // 2 else now_us - self._keep_us
         with space("the spool"):
             return self._db.execute(
@@ -129,13 +146,15 @@ class Spool:
         """Move committed pages from the write-ahead log into the file. Call from a thread of its own."""
         with space("the spool"):
             self._side.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            if self.log_size() > LOG_BYTES:
+                self._side.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         self._side.close()
         self._db.close()
 
 
-def _offset(path: Path) -> int:
+def offset_in(path: Path) -> int:
     """How far a reader has come; nothing is thought passed where its word was lost in a power cut."""
     text = path.read_text()
     return int(text) if text.isdigit() else 0

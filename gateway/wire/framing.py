@@ -20,7 +20,7 @@ class Escapes:
     def __init__(self, flag: bytes, pairs: Mapping[bytes, bytes]) -> None:
         self.flag = flag
         self.leads = bytes({pair[0] for pair in pairs})
-        self._pairs = dict(pairs)
+        self.pairs = dict(pairs)
         self._escaped = {plain: pair for pair, plain in pairs.items()}
         self._undo = re.compile(b"[" + re.escape(self.leads) + b"].?", re.DOTALL)
         self._do = re.compile(b"[" + re.escape(b"".join(self._escaped)) + b"]")
@@ -34,13 +34,13 @@ class Escapes:
 
     def _plain(self, found: re.Match[bytes]) -> bytes:
         pair = found[0]
-        if pair not in self._pairs:
+        if pair not in self.pairs:
             raise ProtocolError("escape", f"{pair[:1].hex().upper()} followed by {pair[1:].hex() or 'nothing'}")
-        return self._pairs[pair]
+        return self.pairs[pair]
 
     def impossible(self, content: bytes) -> bool:
         """Whether these bytes cannot stand between two delimiters of a wire."""
-        return self.flag in content or any(pair not in self._pairs for pair in self._undo.findall(content))
+        return self.flag in content or any(pair not in self.pairs for pair in self._undo.findall(content))
 
     def places(self, escaped: bytes) -> list[int]:
         """Offset in `escaped` of every byte of its unescaped content, and at last its own length."""
@@ -53,7 +53,7 @@ class Escapes:
     @property
     def words(self) -> str:
         """The pairs in words: "7d 01 = 7d, 7d 02 = 7e"."""
-        return ", ".join(f"{pair.hex(' ')} = {plain.hex()}" for pair, plain in self._pairs.items())
+        return ", ".join(f"{pair.hex(' ')} = {plain.hex()}" for pair, plain in self.pairs.items())
 
 
 STANDARD = Escapes(FLAG, {b"\x7d\x01": b"\x7d", b"\x7d\x02": b"\x7e"})
@@ -102,7 +102,7 @@ class FrameBuffer:
     longest  bytes of an unescaped frame
     """
 
-    __slots__ = ("_flag", "_most", "_partial", "_skipping", "_started", "overlong")
+    __slots__ = ("_flag", "_most", "_partial", "_skipping", "_started", "between", "overlong")
 
     def __init__(self, longest: int = MAX_FRAME, flag: bytes = FLAG) -> None:
         self._flag = flag
@@ -111,6 +111,8 @@ class FrameBuffer:
         self._started = False
         self._skipping = False
         self.overlong = 0
+        self.between = False
+        """Whether the stream stands right behind a frame: what comes next begins one."""
 
     @property
     def pending(self) -> int:
@@ -130,6 +132,7 @@ class FrameBuffer:
             self.overlong += not self._skipping
             self._skipping, tail = True, b""
         self._partial = tail
+        self.between = self._started and not self._skipping and not tail
         frames = []
         for frame in complete:
             if len(frame) > self._most:

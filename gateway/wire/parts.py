@@ -72,6 +72,10 @@ class Parts:
         self._sets: list[_Set] = []
         self._done: deque[tuple[str, int, int, int]] = deque(maxlen=packages)
 
+    def __len__(self) -> int:
+        """Messages of which parts lack."""
+        return len(self._sets)
+
     def add(self, header: Header, body: bytes, now: float) -> bytes | None:
         """One part -> the whole body once all parts are there, else None. Raises ProtocolError "parts".
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.wire.spans import Spans
+
 Item = tuple[int, int, int]
 """Id, length and offset of the value."""
 
@@ -48,3 +50,21 @@ def shapes(bodies: NDArray[np.uint8], start: int, most: int) -> tuple[list[Shape
         found.append(Shape(left[alike], items, tail))
         left = left[~alike]
     return found, left
+
+
+def carry(bodies: Spans, start: int, ids: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
+    """Which bodies have an item with one of these ids, or more than `most` items, which are not looked at.
+
+    ids  shape (256,). Shape (n,), like `bodies`
+    """
+    found = np.zeros(len(bodies), bool)
+    rows, at, end = np.arange(len(bodies)), bodies.start + start, bodies.start + bodies.size
+    for _ in range(most):
+        rows = rows[at[rows] + 2 <= end[rows]]
+        after = at[rows] + 2 + bodies.data[at[rows] + 1]
+        whole = after <= end[rows]
+        rows, after = rows[whole], after[whole]
+        found[rows] |= ids[bodies.data[at[rows]]]
+        at[rows] = after
+    found[rows] = True
+    return found

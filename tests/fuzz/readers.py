@@ -26,7 +26,8 @@ from gateway.protocols.jt905.explain import Jt905Decoder
 from gateway.protocols.jt905.session import Jt905Session
 from gateway.protocols.mqtt import session as mqtt
 from gateway.protocols.owntracks import session as owntracks
-from gateway.server.batch import Judge, decode
+from gateway.server.batch import decode
+from gateway.server.page import Judge
 from gateway.server.plausible import Region
 from gateway.session import Chunk, Held, Limits, Outcome, Progress, Session
 from gateway.wire.framing import FLAG

@@ -98,10 +98,13 @@ class AttachmentBuffer:
     over. A damaged frame is handed out to be refused, and then the stream is followed from the byte
     after its flag, which may have been none.
 
+    between   never: nothing on such a connection is read together with others
     skipped   bytes that were passed over
     overlong  flags that no other flag followed in time
     error     why the stream cannot be followed any further; nothing comes out after that
     """
+
+    between = False
 
     def __init__(self, largest: int = LARGEST) -> None:
         self._data = bytearray()

@@ -20,6 +20,7 @@ from gateway.outgoing import outgoing
 from gateway.protocols.jt808 import dialects
 from gateway.protocols.jt808.commands import BUILDERS
 from gateway.protocols.jt808.compressed import inflate
+from gateway.protocols.jt808.forms import FORMS
 from gateway.protocols.jt808.header import ENCRYPTED, LENGTH, ORDINARY, WIRES, split
 from gateway.protocols.jt808.messages import MESSAGES, body_layout, encode_body
 from gateway.protocols.jt808.reports import has_safety, reports
@@ -75,11 +76,19 @@ class Jt808Session(FramedSession):
         }
 
     def receive(self, data: bytes, now: float) -> list[Held]:
+        self._begin(data)
+        return super().receive(data, now)
+
+    def again(self, frame: bytes, now: float) -> Held | None:
+        self._begin(frame)
+        return super().again(frame, now)
+
+    def _begin(self, data: bytes) -> None:
+        """The first byte tells the framing."""
         if not self._begun and data:
             self._begun = True
             self._wire = WIRES.get(data[:1], ORDINARY)
             self._buffer = FrameBuffer(flag=self._wire.escapes.flag)
-        return super().receive(data, now)
 
     def parse(self, frame: bytes) -> tuple[Header, bytes]:
         return self._wire.parse(frame)
@@ -95,7 +104,8 @@ class Jt808Session(FramedSession):
         if self._number and header.terminal != self._number:
             if terminal_key("jt808", header.terminal) != self.terminal:
                 raise ProtocolError("terminal_mismatch", f"{header.terminal} on the connection of {self._number}")
-            self._number = header.terminal  # the other edition's padding
+            self._number, self._version = header.terminal, header.version  # the other edition's padding
+            self._find_form()
         if not self.terminal:
             self._look_at_stranger(header)
         self._version = header.version
@@ -146,14 +156,19 @@ class Jt808Session(FramedSession):
             self.acknowledge(header, FAILED)
             self.closing = not known or self._wrong_codes >= ATTEMPTS
             return
-        self._number, self.terminal = header.terminal, terminal
-        self._dialect = dialects.of_model(self._authority.model(terminal))
+        self.trust(header)
         self.counts["logged_in"] += 1
         self.acknowledge(header)
+
+    def trust(self, header: Header) -> None:
+        self._number, self.terminal = header.terminal, terminal_key("jt808", header.terminal)
+        self._dialect = dialects.of_model(self._authority.model(self.terminal))
+        self._find_form()
 
     def _logout(self, header: Header, _body: bytes, _frame: bytes) -> None:
         if self.terminal:
             self._number, self.terminal = "", ""
+            self._find_form()
             self._began = self.heard
         self.acknowledge(header)
 
@@ -161,6 +176,12 @@ class Jt808Session(FramedSession):
         """The one time in JT/T 808 that is in UTC."""
         now = datetime.fromtimestamp(self._limits.epoch + self.heard, UTC)
         self.say(0x8004, encode_body(0x8004, {"time": now}, header.version), header)
+
+    def _find_form(self) -> None:
+        """Frames are ordinary once the terminal has logged in, if it speaks as the standard says."""
+        ordinary = self.terminal and self._wire is ORDINARY and self._dialect is dialects.STANDARD
+        self.form = FORMS[self._version] if ordinary else None
+        self.number = bytes.fromhex(self._number)
 
     # positions
 
@@ -182,11 +203,11 @@ class Jt808Session(FramedSession):
         fixes = Fixes(bodies, self._table(header), False, "short_batch", self._safety(header, bodies))
         return self._fixes(header, frame, fixes)
 
-    def _safety(self, header: Header, bodies: list[bytes]) -> list[Report]:
+    def _safety(self, header: Header, bodies: list[bytes]) -> Sequence[Report]:
         """Safety alarms that stand among the items of positions."""
         telling = [body for body in bodies if has_safety(body)]
         if not telling:
-            return []
+            return ()
         position = replace(header, message_id=0x0200)
         said = (self._reports(position, self._fields(position, body), body) for body in telling)
         return [report for some in said for report in some if isinstance(report, SafetyEvent)]
@@ -260,6 +281,8 @@ class Jt808Session(FramedSession):
             self._uploads.left(progress, self.heard)
 
     def tick(self, now: float) -> None:
+        if not (self._uploads or self._parts):
+            return
         by_id, by_serial = self._uploads.overdue(now)
         self.counts["media_asked_again"] += len(by_id) + len(by_serial)
         self._outbox += [self._media_answer(medium, missing) for medium, missing in by_id]
@@ -288,7 +311,7 @@ class Jt808Session(FramedSession):
 
     def _ask_in_parts(self, target: Header, body: bytes, answered_by: int | None) -> int:
         """A long message: each part has a serial, and terminals answer by that of the first or of the last."""
-        first = (self._serial + 1) & 0xFFFF
+        first = (self.serial + 1) & 0xFFFF
         frames = self._wire.build_parts(target.message_id, target.terminal, first, body, target.version)
         while len(self._sent) >= SENT_KEPT:
             del self._sent[next(iter(self._sent))]

@@ -41,6 +41,9 @@ class Uploads:
         self._silence_s = silence_s
         self._open: dict[str, _Upload] = {}
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def chunk(
         self, header: Header, body: bytes, fields: Mapping[str, Any] | None, medium: MediaEvent | None, now: float
     ) -> Chunk:

@@ -15,6 +15,7 @@ from gateway.framed import FramedSession
 from gateway.outgoing import outgoing
 from gateway.protocols.jt905.commands import BUILDERS
 from gateway.protocols.jt905.dialog import OrderCommand, OrderDialog
+from gateway.protocols.jt905.forms import FORM
 from gateway.protocols.jt905.messages import MESSAGES, VERSION, body_layout, encode_body, frame, parse
 from gateway.protocols.jt905.reports import reports
 from gateway.protocols.jt905.translate import TABLE, split_catch_up
@@ -75,6 +76,7 @@ class Jt905Session(FramedSession):
             raise ProtocolError("unknown_terminal", terminal)
         self.counts["identity_changed" if self._number else "identified"] += 1
         self._number, self.terminal = header.terminal, terminal
+        self.form, self.number = FORM, bytes.fromhex(header.terminal)
 
     def _other(self, header: Header, body: bytes, raw: bytes) -> Held:
         """905 defines no "unsupported": what cities add is kept whole, then acknowledged with 0."""
@@ -155,6 +157,8 @@ class Jt905Session(FramedSession):
 
     def tick(self, now: float) -> None:
         """Ask for the rest of a medium whose next piece does not come."""
+        if not self._uploads:
+            return
         for kind, medium, offset in self._uploads.overdue(now):
             self.counts["media_asked_again"] += 1
             fields = {"type": kind, "file_id": medium, "offset": offset}

@@ -33,6 +33,9 @@ class Uploads:
         self._silence_s = silence_s
         self._open: dict[str, _Upload] = {}
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def key(self, message_id: int, fields: Mapping[str, Any], now: float) -> str:
         """The name of the whole that a piece belongs to. Raises ProtocolError when it cannot be."""
         size, end = fields["size"], fields["offset"] + len(fields["data"])

@@ -1,6 +1,8 @@
 """Positions in columns are the positions one at a time, whatever items they carry."""
 
 import json
+from dataclasses import replace
+from random import Random
 from typing import Any
 from unittest.mock import patch
 
@@ -14,9 +16,10 @@ from gateway.protocols.jt808 import messages as jt808
 from gateway.protocols.jt808 import translate as translate808
 from gateway.protocols.jt905 import messages as jt905
 from gateway.protocols.jt905 import translate as translate905
-from gateway.report import FIX, Position, micros
+from gateway.report import FIX, Alarm, Position, micros
 from gateway.wire.layout import Layout
 from gateway.wire.tlv import shapes
+from tests import alike
 from tests.gateway.strategies import values
 
 ROAD, ROAD_2019, TAXI = jt808.MESSAGES[0x0200].layout(2013), jt808.MESSAGES[0x0200].layout(2019), jt905.POSITION
@@ -93,3 +96,27 @@ def test_any_bytes_are_rows_or_named_errors(layout: Layout, table: PositionTable
     columns = table.read(bodies)
     assert sorted([*columns.source.tolist(), *columns.errors]) == list(range(len(bodies)))
     assert set(columns.errors.values()) <= {"truncated", "time"}
+
+
+def test_an_item_that_repeats_the_id_of_a_column_is_named_after_it_in_both_ways():
+    """0x03 is the recorder's speed; a second one of a length that nobody knows stays as it came."""
+    table = translate808.OLD
+    bodies = [odd(table, 1)[0][: table.size] + b"\x03\x02\0\x64" + b"\x03\x05" + bytes([n] * 5) for n in range(3)]
+    columns = table.read(bodies)
+    for n, (body, row, extra) in enumerate(zip(bodies, columns.rows, columns.attributes, strict=True)):
+        assert json.loads(extra) == {"0x03#2": f"{n:02x}" * 5}
+        assert_same(translate808.position("t", ROAD.decode(body), 2013, body), row, extra)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_frames_are_read_alike(seed: int):
+    assert alike.chunk(seed) == ""
+
+
+def test_a_difference_is_seen():
+    def other(body: bytes) -> Position:
+        return replace(way.one(body), alarms=Alarm(1), satellites=1)
+
+    way = alike.WAYS[0]
+    frames = alike.frames(way, Random(1), 200)
+    assert alike.difference(replace(way, one=other), frames)

@@ -21,7 +21,8 @@ from gateway.protocols.jt905 import commands as commands905
 from gateway.protocols.jt905 import messages as jt905
 from gateway.protocols.jt905.session import Jt905Session
 from gateway.report import SafetyEvent, micros
-from gateway.server.batch import Judge, decode
+from gateway.server.batch import decode
+from gateway.server.page import Judge
 from gateway.server.plausible import Region
 from gateway.session import Answer, Columns, Fixes, Held, Limits, Outcome, Progress
 from gateway.wire.framing import FrameBuffer, unwrap, wrap
@@ -103,6 +104,25 @@ def test_the_handshake_answers_with_the_standards_messages():
         assert (answer.name, answer.fields["ack_serial"], answer.fields["result"]) == ("register_answer", 1, 0)
         assert answer.header.version == (2019 if version == 2019 else 2013)
         assert answer.fields["code"] == f"code of jt808/{NUMBER.lstrip('0')}"
+
+
+def test_a_log_in_with_another_model_changes_the_dialect():
+    """As after a module was changed in the workshop, on the same connection."""
+
+    class Workshop(Book):
+        fitted = ""
+
+        def model(self, terminal: str) -> str:
+            return self.fitted
+
+    book = Workshop()
+    session = Jt808Session(book, 0, Limits())
+    log_in = jt808.encode(0x0102, {"auth": "right"}, terminal=NUMBER, serial=0)
+    session.receive(log_in, 0)
+    assert session.form is not None  # as the standard says
+    book.fitted = "C5"
+    session.receive(log_in, 1)
+    assert session.form is None
 
 
 def test_after_log_out_positions_need_a_new_log_in():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import random
@@ -17,16 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import nats
 import psycopg
 import pytest
 
 from gateway import command
-from gateway.bus import COMMAND_SUBJECT
 from gateway.protocols.jt808.attachments import LARGEST
 from gateway.protocols.jt808.safety import IDENTIFICATION
 from gateway.report import terminal_key
 from tests import stack
+from tests.centre import Centre
 from tests.terminals import NUMBER, Terminal808, Uploader, fatigue, fix, label_of, packet
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -463,12 +461,9 @@ def test_a_person_may_ask_again_and_the_files_come_here(tmp_path: Path, database
         label = IDENTIFICATION.write(first["identification"]).hex()
         wanted = command.RequestAttachments(terminal=car, label=label, number="again")
 
-        async def ask() -> None:
-            client = await nats.connect(bus.url)
-            await client.request(COMMAND_SUBJECT, command.to_json(wanted), timeout=10)
-            await client.close()
-
-        asyncio.run(ask())
+        centre = Centre(tmp_path, bus, process, database)
+        stack.eventually(centre.hears, "the gateway hears commands")
+        centre.say(wanted)
         asked = terminal.hear()
         terminal.acknowledge(asked)
         assert (asked.fields["alarm_number"], asked.fields["tcp_port"]) == ("again", process.ports["jsatl"])

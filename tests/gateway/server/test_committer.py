@@ -7,8 +7,8 @@ from gateway.content import Files
 from gateway.media import MediaStore
 from gateway.protocols.jt808.translate import OLD
 from gateway.report import FixBatch
-from gateway.server.batch import Judge
 from gateway.server.committer import GROUP_BYTES, GROUP_ITEMS, Committer, octets
+from gateway.server.page import Judge
 from gateway.server.plausible import Region
 from gateway.session import Fixes, Held, Outcome, Said
 from gateway.spool import Entry, Spool, SpoolReader

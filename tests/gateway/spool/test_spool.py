@@ -1,12 +1,13 @@
 """The spool: durable, bounded, trimmed only behind its readers."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import SpoolError, StorageFull
-from gateway.spool import Entry, Spool, SpoolReader
+from gateway.spool import FILE, Entry, Spool, SpoolReader, log
 from gateway.spool.log import pack_frames
 
 MiB = 1 << 20
@@ -89,12 +90,58 @@ def test_a_checkpoint_beside_open_readers_loses_nothing(tmp_path: Path):
         assert reader.last() == i + 1
 
 
+def test_the_write_ahead_log_is_emptied_when_it_has_grown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(log, "LOG_BYTES", MiB)
+    spool = spool_in(tmp_path, limit_bytes=8 * MiB)
+    SpoolReader(tmp_path, "writer").close()
+    looking = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    looking.execute("BEGIN")
+    looking.execute("SELECT count(*) FROM entry").fetchone()  # a reader that stands still holds the log
+    with pytest.raises(StorageFull, match="its limit is"):
+        for i in range(40):
+            spool.append([Entry("fix", i, bytes(MiB // 2))])
+            spool.checkpoint()
+    assert spool.log_size() > MiB
+    looking.execute("COMMIT")
+    spool.checkpoint()
+    assert spool.log_size() == 0
+    with closing(SpoolReader(tmp_path, "writer")) as reader:
+        stood = reader.last()
+        reader.passed(stood)
+    spool.trim(now_us=100)
+    assert spool.append([Entry("fix", 50, bytes(MiB))]) == stood + 1
+
+
 def test_every_commit_is_synchronous(tmp_path: Path):
-    spool_in(tmp_path)
-    (mode,) = sqlite3.connect(tmp_path / "spool.sqlite").execute("PRAGMA journal_mode").fetchone()
-    assert mode == "wal"
+    """A planted spool without it is found by power cuts, too; this says at once what is wrong."""
+    spool = spool_in(tmp_path)
+    assert spool._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert spool._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+
+def test_nothing_is_appended_to_a_spool_in_which_nothing_is(tmp_path: Path):
+    assert spool_in(tmp_path).append([]) == 0
 
 
 def test_a_reader_without_a_spool_says_so(tmp_path: Path):
     with pytest.raises(SpoolError, match="has the gateway been started"):
         SpoolReader(tmp_path, "writer")
+
+
+def test_a_spool_that_is_still_being_made_is_told_from_a_damaged_one(tmp_path: Path):
+    (tmp_path / "spool.sqlite").touch()
+    with pytest.raises(SpoolError, match="cannot be read now: no such table"):
+        SpoolReader(tmp_path, "writer")
+    (tmp_path / "spool.sqlite").write_bytes(b"no database at all" * 100)
+    with pytest.raises(sqlite3.DatabaseError):
+        SpoolReader(tmp_path, "writer")
+
+
+def test_a_reader_that_finds_no_room_to_say_how_far_it_came_keeps_its_word(tmp_path: Path):
+    spool_in(tmp_path)
+    reader = SpoolReader(tmp_path, "writer")
+    reader.passed(3)
+    (tmp_path / "reader-writer.new").symlink_to("/dev/full")
+    with pytest.raises(StorageFull, match="no space left for how far a reader has come"):
+        reader.passed(4)
+    assert (tmp_path / "reader-writer.offset").read_text() == "3"
