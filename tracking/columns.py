@@ -6,15 +6,17 @@ fields, per field a 32-bit length and its bytes, all big-endian, and a 16-bit -1
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.report import FixBatch
+from gateway.report import FixBatch, Flag
 
 HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TAIL = b"\xff\xff"
+DAY_US = 86_400_000_000
 EPOCH_2000_US = 946_684_800_000_000
 """PostgreSQL counts time in microseconds from 2000-01-01 UTC."""
 
@@ -35,6 +37,30 @@ JSONB_VERSION = b"\x01"
 MICROSECONDS = ("time", "received")
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A batch as streams of COPY.
+
+    rows    all fixes
+    latest  those which a last state may follow: of each terminal the last received and the newest good live one
+    """
+
+    rows: bytes
+    latest: bytes
+
+
+def encode(batch: FixBatch, terminal_ids: NDArray[np.int32]) -> Encoded:
+    """Streams in the order of the key: the index grows in few places, and a route lies in few pages.
+
+    terminal_ids  shape (n,): the database's id of each fix's terminal
+    """
+    order = np.lexsort((batch.rows["time"], terminal_ids))
+    batch, terminal_ids = batch.only(order), terminal_ids[order]
+    latest = np.union1d(batch.newest("received", Flag(0)), batch.newest())
+    bare = FixBatch(batch.terminals, batch.rows[latest], ())
+    return Encoded(copy_rows(batch, terminal_ids), copy_rows(bare, terminal_ids[latest]))
+
+
 def copy_rows(batch: FixBatch, terminal_ids: NDArray[np.int32]) -> bytes:
     """The whole stream of a COPY `position` FROM STDIN (FORMAT BINARY).
 
@@ -48,19 +74,19 @@ def copy_rows(batch: FixBatch, terminal_ids: NDArray[np.int32]) -> bytes:
         if name != "terminal_id":
             values = batch.rows[name]
             rows[name] = values - EPOCH_2000_US if name in MICROSECONDS else values
+    lengths = np.fromiter(map(len, batch.attributes), np.int32, len(batch.attributes))
+    filled = np.flatnonzero(lengths)
     rows["attributes_length"] = -1
-    if not any(batch.attributes):
-        return b"".join((HEAD, rows.tobytes(), TAIL))
-    return b"".join((HEAD, _with_attributes(rows, batch.attributes), TAIL))
+    rows["attributes_length"][filled] = lengths[filled] + len(JSONB_VERSION)
+    return b"".join((HEAD, *_with_attributes(rows.tobytes(), batch.attributes, filled), TAIL))
 
 
-def _with_attributes(rows: NDArray[np.void], attributes: Sequence[bytes]) -> bytes:
+def _with_attributes(raw: bytes, attributes: Sequence[bytes], filled: NDArray[np.intp]) -> Iterator[bytes]:
     """Rows with their JSON behind them, where there is any."""
-    parts: list[bytes] = []
-    raw, size, done = rows.tobytes(), ROW.itemsize, 0
-    for i, text in enumerate(attributes):
-        if text:
-            end = (i + 1) * size
-            parts += (raw[done : end - 4], (len(text) + 1).to_bytes(4, "big"), JSONB_VERSION, text)
-            done = end
-    return b"".join((*parts, raw[done:]))
+    done = 0
+    for i, end in zip(filled.tolist(), ((filled + 1) * ROW.itemsize).tolist(), strict=True):
+        yield raw[done:end]
+        yield JSONB_VERSION
+        yield attributes[i]
+        done = end
+    yield raw[done:]

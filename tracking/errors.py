@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
+
 
 class TrackingError(Exception):
     """Root of every error that tracking raises on purpose."""
@@ -13,6 +16,14 @@ class DatabaseUnfit(TrackingError):
 
 class DatabaseAway(TrackingError):
     """The database cannot be reached now, or is not ready yet."""
+
+
+class ArchiveDamaged(TrackingError):
+    """A file of the archive is missing, or is not as it was written; `day` (UTC) cannot be told whole."""
+
+    def __init__(self, file: Path, day: date, what: str) -> None:
+        super().__init__(f"the archive's file {file} of {day} {what}")
+        self.file, self.day = file, day
 
 
 class PeopleError(TrackingError):

@@ -7,7 +7,8 @@ Two marks stand in the files for what differs between TimescaleDB and plain Post
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +24,7 @@ log = structlog.get_logger()
 DIRECTORY = Path(__file__).parent / "sql"
 LOCK = 0x7461_7869  # "taxi"; one process migrates at a time
 OLDEST_POSTGRESQL = 150_000
+RETRY_S, CONNECT_S = 1.0, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +66,46 @@ def check(connection: psycopg.Connection[Any]) -> None:
         )
 
 
-def migrate(url: str) -> int:
-    """Apply what is missing; returns how many were applied. Raises DatabaseUnfit, DatabaseAway, psycopg.Error."""
+def migrate_when_there(find: Callable[[], str], stop: threading.Event) -> str:
+    """URL of a database in this version's schema. One that is away is waited for; "" where `stop` is set first.
+
+    find  tells the URL, or raises DatabaseAway. Raises DatabaseUnfit, which waiting does not mend.
+    """
+    told = ""
+    while not stop.is_set():
+        try:
+            url = find()
+            migrate(url)
+            return url
+        except (DatabaseAway, psycopg.OperationalError) as error:
+            if str(error) != told:
+                log.warning("waiting for the database", cause=str(error))
+            told = str(error)
+            stop.wait(RETRY_S)
+    return ""
+
+
+def migrate(url: str, directory: Path | None = None, table: str = "migration") -> int:
+    """Apply what is missing; returns how many were applied. Raises DatabaseUnfit, DatabaseAway, psycopg.Error.
+
+    directory, table: files of another package, and where it is written down which of them were applied.
+    """
     applied = 0
     try:
-        session = psycopg.connect(url, autocommit=True)
+        session = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S)
     except psycopg.OperationalError as error:
         raise DatabaseAway(f"the database is away: {error}") from error
     with session as connection:
         check(connection)
         connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         connection.execute(
-            "CREATE TABLE IF NOT EXISTS migration (number integer PRIMARY KEY, name text NOT NULL,"
+            f"CREATE TABLE IF NOT EXISTS {table} (number integer PRIMARY KEY, name text NOT NULL,"
             " digest text NOT NULL, applied timestamptz NOT NULL DEFAULT now())"
         )
-        done: dict[int, str] = dict(connection.execute("SELECT number, digest FROM migration").fetchall())
-        for migration in migrations():
+        done: dict[int, str] = dict(connection.execute(f"SELECT number, digest FROM {table}").fetchall())
+        for migration in migrations() if directory is None else migrations(directory):
             if migration.number not in done:
-                _apply(connection, migration)
+                _apply(connection, migration, table)
                 applied += 1
             elif done[migration.number] != migration.digest:
                 raise DatabaseUnfit(
@@ -90,12 +114,12 @@ def migrate(url: str) -> int:
     return applied
 
 
-def _apply(connection: psycopg.Connection[Any], migration: Migration) -> None:
+def _apply(connection: psycopg.Connection[Any], migration: Migration, table: str) -> None:
     with connection.transaction():
         statements = migration.statements(detect(connection))
         connection.execute(statements)
         connection.execute(
-            "INSERT INTO migration (number, name, digest) VALUES (%s, %s, %s)",
+            f"INSERT INTO {table} (number, name, digest) VALUES (%s, %s, %s)",
             (migration.number, migration.name, migration.digest),
         )
     log.info("migration applied", number=migration.number, name=migration.name)

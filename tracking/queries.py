@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, LiteralString
 
+import orjson
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
 from gateway.report import BAD, Alarm, Flag, Status
+from tracking.archive import Archived, rows_of
 from tracking.vehicle import Day, Fix, LastState, Route, Vehicle
 
 Connection = AsyncConnection[Any]
@@ -75,7 +78,8 @@ async def route(
 ) -> Route:
     """Fixes of a vehicle with start <= time < end, by whichever terminals stood in it then.
 
-    Implausible ones only with `flagged`; their `flags` say why.
+    Implausible ones only with `flagged`; their `flags` say why. Days that were moved to files are read there.
+    Raises ArchiveDamaged where such a file is missing or was changed.
     """
     fixes: list[Fix] = []
     async with db.cursor(row_factory=dict_row) as cursor:
@@ -88,16 +92,62 @@ async def route(
         while rows := await cursor.fetchmany(SLICE_ROWS):
             fixes.extend(map(_fix, rows))
             await asyncio.sleep(0)
+    if archived := await _archived(db, vehicle_id, start, end, flagged, most):
+        there = {_same(fix) for fix in fixes}
+        fixes = sorted([*fixes, *(f for f in archived if _same(f) not in there)], key=lambda f: (f.time, f.received))
     return Route(vehicle_id, start, end, fixes[:most], len(fixes) > most)
+
+
+def _same(fix: Fix) -> tuple[object, ...]:
+    """A fix that is sent again after its day was archived stands in the table, too."""
+    moved = fix.speed, fix.course, fix.altitude, fix.odometer
+    return fix.time, fix.lat, fix.lon, fix.alarms, fix.status, *moved
+
+
+async def _archived(
+    db: Connection, vehicle_id: int, start: datetime, end: datetime, flagged: bool, most: int
+) -> list[Fix]:
+    """The first of a vehicle's fixes that were moved to files. Raises ArchiveDamaged."""
+    pieces = await _rows(
+        db,
+        "SELECT day, file, fixes, bytes, sha256, terminal_id, greatest(since, %(start)s) AS start,"
+        " least(until, %(end)s) AS end"
+        " FROM archive, fitting WHERE vehicle_id = %(vehicle)s AND since < %(end)s AND until > %(start)s"
+        " AND day BETWEEN (%(start)s AT TIME ZONE 'UTC')::date AND (%(end)s AT TIME ZONE 'UTC')::date"
+        " ORDER BY day, file",
+        {"vehicle": vehicle_id, "start": start, "end": end},
+    )
+    found: dict[tuple[object, ...], Fix] = {}
+    day = None
+    for piece in pieces:
+        if len(found) > most and piece["day"] != day:
+            break
+        day = piece["day"]
+        file = Archived(Path(piece["file"]), piece["day"], piece["fixes"], piece["bytes"], piece["sha256"])
+        rows = await asyncio.to_thread(rows_of, file, piece["terminal_id"], piece["start"], piece["end"])
+        for fix in (_fix(_nulled(row)) for row in rows if flagged or not row["flags"] & int(BAD)):
+            found.setdefault(_same(fix), fix)
+    return list(found.values())
+
+
+def _nulled(row: DictRow) -> DictRow:
+    """A row of the archive as the view `fix` shows it."""
+    missing = {name for name, value in row.items() if value != value or (name == "satellites" and value == -1)}
+    said = {name: None if name in missing else value for name, value in row.items()}
+    return {**said, "attributes": orjson.loads(row["attributes"]) if row["attributes"] else None}
 
 
 async def days(db: Connection, vehicle_id: int, zone: str, *, since: datetime) -> Sequence[Day]:
     """Days of a time zone ("Asia/Shanghai") on which a vehicle has plausible fixes from `since` on, newest first."""
     rows = await _rows(
         db,
-        "SELECT (time AT TIME ZONE %(zone)s)::date AS day, count(*) AS fixes, min(time) AS first, max(time) AS last"
-        " FROM fix WHERE vehicle_id = %(vehicle)s AND time >= %(since)s AND flags & %(bad)s = 0"
-        " GROUP BY 1 ORDER BY 1 DESC",
+        "WITH live AS (SELECT (time AT TIME ZONE %(zone)s)::date AS day, count(*) AS fixes, min(time) AS first,"
+        " max(time) AS last FROM fix WHERE vehicle_id = %(vehicle)s AND time >= %(since)s AND flags & %(bad)s = 0"
+        " GROUP BY 1),"
+        " rolled AS (SELECT day, fixes, first, last FROM vehicle_day WHERE vehicle_id = %(vehicle)s"
+        " AND zone = %(zone)s AND fixes > 0 AND last >= %(since)s AND day <= (SELECT max(day) + 1 FROM archive))"
+        " SELECT day, greatest(live.fixes, rolled.fixes) AS fixes, least(live.first, rolled.first) AS first,"
+        " greatest(live.last, rolled.last) AS last FROM live FULL JOIN rolled USING (day) ORDER BY day DESC",
         {"vehicle": vehicle_id, "zone": zone, "since": since, "bad": int(BAD)},
     )
     return [Day(r["day"], r["fixes"], r["first"].astimezone(UTC), r["last"].astimezone(UTC)) for r in rows]
@@ -107,7 +157,9 @@ async def span(db: Connection, vehicle_id: int) -> tuple[datetime, datetime] | N
     """Times of a vehicle's first and last plausible fix."""
     rows = await _rows(
         db,
-        "SELECT min(time) AS first, max(time) AS last FROM fix WHERE vehicle_id = %(vehicle)s AND flags & %(bad)s = 0",
+        "SELECT min(first) AS first, max(last) AS last FROM (SELECT min(time) AS first, max(time) AS last FROM fix"
+        " WHERE vehicle_id = %(vehicle)s AND flags & %(bad)s = 0"
+        " UNION ALL SELECT min(first), max(last) FROM vehicle_day WHERE vehicle_id = %(vehicle)s) AS either",
         {"vehicle": vehicle_id, "bad": int(BAD)},
     )
     row = rows[0]

@@ -1,7 +1,6 @@
 """Storing on both kinds of database: every value arrives, once, and never moves what it must not."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -15,12 +14,6 @@ from tracking.queries import route, vehicles
 from tracking.store import Store
 
 WINDOW = (NOON - timedelta(days=1), NOON + timedelta(days=1))
-
-
-@pytest.fixture
-def db(either_database: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(either_database) as connection:
-        yield connection
 
 
 def stored(db: psycopg.Connection) -> list:
@@ -150,3 +143,29 @@ async def test_a_terminal_that_moves_leaves_its_route_with_the_former_vehicle(ei
         assert (len(cut.fixes), cut.truncated) == (3, True)
         assert [v.plate for v in await vehicles(db, text="et1002")] == ["苏ET1002"]
         assert [v.plate for v in await vehicles(db, after=first.id)] == ["苏ET1002"]
+
+
+def test_only_terminals_of_committed_transactions_are_encoded_ahead(db: psycopg.Connection):
+    store, fixes = Store(db), batch(4, terminals=2)
+    db.commit()
+    with store.transaction():
+        store.add(fixes)
+        assert store.encode(fixes) is None
+    encoded = store.encode(fixes)
+    assert encoded is not None
+    assert store.add(fixes, encoded) == 0
+
+
+def test_what_a_rolled_back_transaction_learned_is_forgotten(db: psycopg.Connection):
+    store, fixes = Store(db), batch(4, terminals=2)
+    db.commit()
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        with pytest.raises(KeyError), store.transaction():
+            store.add(fixes)
+            raise KeyError
+        store.add(batch(1))
+        raise ZeroDivisionError
+    assert store.encode(fixes) is None
+    with store.transaction():
+        assert store.add(fixes) == 4
+    assert len({row[0] for row in stored(db)}) == db.execute("SELECT count(*) FROM terminal").fetchone()[0] == 2
