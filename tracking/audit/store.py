@@ -1,0 +1,142 @@
+"""What the audit says to the database. Everything runs inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from tracking.audit.finding import Finding, Rule
+
+Connection = psycopg.Connection[Any]
+LOCK = 0x6175_6469  # "audi"
+LEAST_SHARED = 0.5
+"""A meter's record is that of a trip with which it shares more than half of the longer of both."""
+REVIEW = """
+WITH fresh AS (
+    UPDATE meter_record SET seen = true WHERE NOT seen RETURNING terminal_id, began, ended
+)
+UPDATE trip SET audited = NULL FROM fresh JOIN fitting USING (terminal_id)
+WHERE fitting.since <= began AND began < fitting.until AND trip.vehicle_id = fitting.vehicle_id
+    AND audited IS NOT NULL AND start < ended AND finish > began
+"""
+RECORD = """
+SELECT message_id, encode(digest, 'hex'), distance, amount,
+       extract(epoch FROM least(ended, %(finish)s) - greatest(began, %(start)s))
+           / extract(epoch FROM greatest(ended - began, %(finish)s::timestamptz - %(start)s)) AS share
+FROM meter_record JOIN message ON message.id = message_id
+JOIN fitting ON fitting.terminal_id = meter_record.terminal_id AND since <= began AND began < until
+WHERE vehicle_id = %(vehicle)s AND began < %(finish)s AND ended > %(start)s AND ended > began
+ORDER BY share DESC, message_id LIMIT 1
+"""
+WITHDRAW = """
+UPDATE finding SET state = 'withdrawn' WHERE state = 'lead' AND NOT EXISTS
+    (SELECT FROM trip WHERE (trip.vehicle_id, start, finish) = (finding.vehicle_id, trip_start, trip_finish))
+"""
+KEEP = """
+INSERT INTO finding (vehicle_id, trip_start, trip_finish, rule, level, measured, allowed, confidence, thresholds,
+                     edition, roads, fixes, frames)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Occupied:
+    """A trip that waits for its audit."""
+
+    vehicle: int
+    start: datetime
+    finish: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the taximeter told of a trip: metres and yuan; message and sha256 are those of the frame that told it."""
+
+    message: int
+    sha256: str
+    distance: float
+    amount: Any
+
+
+def due(db: Connection, most: int) -> list[Occupied]:
+    """Trips on roads that were not audited since they, or what their meter told, changed; the newest first."""
+    db.execute(REVIEW)
+    db.execute(WITHDRAW)
+    rows = db.execute(
+        "SELECT vehicle_id, start, finish FROM trip WHERE kind IN ('hail', 'booked') AND audited IS NULL"
+        " AND roads IS NOT NULL ORDER BY start DESC LIMIT %s",
+        (most,),
+    )
+    return [Occupied(*row) for row in rows.fetchall()]
+
+
+def take_turns(db: Connection) -> None:
+    """One process audits at a time, until the transaction ends."""
+    db.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+
+
+def record(db: Connection, trip: Occupied) -> Record | None:
+    """The meter's record of a trip, if it came."""
+    values = {"vehicle": trip.vehicle, "start": trip.start, "finish": trip.finish}
+    row = db.execute(RECORD, values).fetchone()
+    return Record(*row[:4]) if row and row[4] > LEAST_SHARED else None
+
+
+def audited(db: Connection, trip: Occupied, edition: str, told: Record | None) -> bool:
+    """Note it; false where the trip has changed meanwhile, so that nothing may be said of it."""
+    values = (told.distance, told.amount, told.message) if told else (None, None, None)
+    return bool(
+        db.execute(
+            "UPDATE trip SET audited = %s, metered = %s, fare = %s, meter = %s"
+            " WHERE (vehicle_id, start, finish) = (%s, %s, %s)",
+            (edition, *values, trip.vehicle, trip.start, trip.finish),
+        ).rowcount
+    )
+
+
+def keep(db: Connection, trip: Occupied, found: Sequence[Finding], roads: str, told: Record | None) -> int:
+    """Store findings as leads; leads of before that are not among them are withdrawn, what went further stays.
+
+    Returns how many are new.
+    """
+    former = _leads(db, trip)
+    said = {one.rule: (one.level, one.measured, one.allowed) for one in found}
+    gone = [id_ for id_, (rule, *values) in former.items() if said.get(Rule(rule)) != tuple(values)]
+    db.execute("UPDATE finding SET state = 'withdrawn' WHERE id = ANY(%s)", (gone,))
+    return sum(db.execute(KEEP, _row(db, trip, one, roads, told)).rowcount for one in found)
+
+
+def _leads(db: Connection, trip: Occupied) -> dict[int, tuple[str, str, float, float]]:
+    rows = db.execute(
+        "SELECT id, rule, level, measured, allowed FROM finding"
+        " WHERE vehicle_id = %s AND trip_start = %s AND state = 'lead'",
+        (trip.vehicle, trip.start),
+    )
+    return {row[0]: row[1:] for row in rows.fetchall()}
+
+
+def _row(db: Connection, trip: Occupied, one: Finding, roads: str, told: Record | None) -> Sequence[object]:
+    frames = [{"message": told.message, "sha256": told.sha256}] if told and one.rule is Rule.OVERCHARGE else []
+    return (
+        trip.vehicle, trip.start, trip.finish, one.rule, one.level, one.measured, one.allowed, one.confidence,
+        Jsonb(dict(one.thresholds)), one.edition, roads, Jsonb(_fixes(db, trip.vehicle, one.fixes)), Jsonb(frames),
+    )  # fmt: skip
+
+
+def _fixes(db: Connection, vehicle: int, times: Iterable[datetime]) -> list[tuple[str, str, str]]:
+    """Terminal, time and identity of the vehicle's fixes at these times."""
+    chosen = list(times)
+    if not chosen:
+        return []
+    rows = db.execute(
+        "SELECT key, time, identity FROM position JOIN terminal ON terminal.id = terminal_id"
+        " JOIN fitting ON fitting.terminal_id = position.terminal_id AND since <= time AND time < until"
+        " WHERE vehicle_id = %s AND time = ANY(%s) AND time BETWEEN %s AND %s ORDER BY time, key, identity",
+        (vehicle, chosen, min(chosen), max(chosen)),
+    )
+    return [(key, time.isoformat(), str(identity)) for key, time, identity in rows.fetchall()]
