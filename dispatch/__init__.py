@@ -1,1 +1,1 @@
-"""dispatch: the live supply of taxis; bookings and the matcher will live here."""
+"""dispatch: live supply, bookings, tariffs, and the matcher that gives bookings to taxis."""

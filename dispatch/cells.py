@@ -1,99 +1,136 @@
-"""Vacant taxis by H3 cell: updated by every fix, asked for the nearest ones.
+"""Cars by H3 cell: updated by every fix, asked for the nearest ones.
 
-A car moves in the index only when it changes its cell. The search walks rings outwards and stops
-when no farther ring could hold anything nearer, so it is exact for straight distances.
+Cars are small whole numbers, their places stand in columns. A car moves in the index only when it
+changes its cell. The search takes rings around the place until they hold enough cars, then as many more
+as could hold a nearer one: it is exact for straight distances.
 """
 
 from __future__ import annotations
 
-import heapq
 import math
-from collections.abc import Hashable, Iterator
-from typing import Generic, TypeVar
+from collections.abc import Sequence
 
 import h3.api.basic_int as h3
+import numpy as np
+from numpy.typing import NDArray
 
-EARTH_M = 6_371_008.8
-"""Mean radius of the Earth (IUGG)."""
+from dispatch.sphere import distances_m
+
 RESOLUTION = 8
 """Cells with an edge of about 0.53 km: a town's vacant taxis lie in a few rings."""
 SHORTEST_EDGE = 0.7
 """H3's cells differ in size: no edge near the middle latitudes is shorter than this part of the average."""
+NOWHERE = 0
+"""No cell of H3 has this number."""
 
-Car = TypeVar("Car", bound=Hashable)
-
-
-def distance_m(lat_1: float, lon_1: float, lat_2: float, lon_2: float) -> float:
-    """Great circle between two points in degrees, by the haversine formula."""
-    phi_1, phi_2 = math.radians(lat_1), math.radians(lat_2)
-    half = math.sin((phi_2 - phi_1) / 2) ** 2
-    half += math.cos(phi_1) * math.cos(phi_2) * math.sin(math.radians(lon_2 - lon_1) / 2) ** 2
-    return 2 * EARTH_M * math.asin(math.sqrt(half))
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 
-class CellIndex(Generic[Car]):
+class CellIndex:
     """Where cars are, by cell."""
 
     def __init__(self, resolution: int = RESOLUTION) -> None:
         self.resolution = resolution
-        edge_m = h3.average_hexagon_edge_length(resolution, unit="m") * SHORTEST_EDGE
-        self._ring_m = 1.5 * edge_m  # a ring farther is at least so much farther away
-        self._slack_m = 2 * h3.average_hexagon_edge_length(resolution, unit="m") / SHORTEST_EDGE
-        self._places: dict[Car, tuple[float, float, int]] = {}
-        self._cells: dict[int, set[Car]] = {}
+        edge_m = h3.average_hexagon_edge_length(resolution, unit="m")
+        self._ring_m = 1.5 * edge_m * SHORTEST_EDGE  # a ring farther is at least so much farther away
+        self._slack_m = 2 * edge_m / SHORTEST_EDGE
+        self._lat: Floats = np.zeros(0)
+        self._lon: Floats = np.zeros(0)
+        self._cell: NDArray[np.uint64] = np.zeros(0, np.uint64)
+        self._cells: dict[int, set[int]] = {}
+        self._count = 0
 
     def __len__(self) -> int:
-        return len(self._places)
+        return self._count
 
-    def __contains__(self, car: Car) -> bool:
-        return car in self._places
+    def __contains__(self, car: int) -> bool:
+        return 0 <= car < len(self._cell) and self._cell[car] != NOWHERE
 
-    def put(self, car: Car, lat: float, lon: float) -> None:
+    def put(self, car: int, lat: float, lon: float) -> None:
         """The car is here now. Degrees."""
-        cell = h3.latlng_to_cell(lat, lon, self.resolution)
-        before = self._places.get(car)
-        self._places[car] = (lat, lon, cell)
-        if before is None or before[2] != cell:
-            if before is not None:
-                self._leave(car, before[2])
-            self._cells.setdefault(cell, set()).add(car)
+        self.put_all(np.array([car]), np.array([lat]), np.array([lon]))
 
-    def remove(self, car: Car) -> None:
+    def put_all(self, cars: Indices, lat: Floats, lon: Floats) -> None:
+        """Each of these different cars is there now."""
+        if not cars.size:
+            return
+        self._grow(int(cars.max()) + 1)
+        self._lat[cars], self._lon[cars] = lat, lon
+        resolution, cell_of = self.resolution, h3.latlng_to_cell
+        cells = np.array([cell_of(*place, resolution) for place in zip(lat.tolist(), lon.tolist(), strict=True)], "u8")
+        moved = np.flatnonzero(cells != self._cell[cars])
+        before = self._cell[cars[moved]]
+        self._cell[cars[moved]] = cells[moved]
+        for car, old, new in zip(cars[moved].tolist(), before.tolist(), cells[moved].tolist(), strict=True):
+            self._leave(car, old)
+            self._cells.setdefault(new, set()).add(car)
+        self._count += int((before == NOWHERE).sum())
+
+    def remove(self, car: int) -> None:
         """The car is no longer to be found; nothing happens when it was not."""
-        if (place := self._places.pop(car, None)) is not None:
-            self._leave(car, place[2])
+        self.remove_all(np.array([car]))
 
-    def _leave(self, car: Car, cell: int) -> None:
-        cars = self._cells[cell]
-        cars.remove(car)
-        if not cars:
-            del self._cells[cell]
+    def remove_all(self, cars: Indices) -> None:
+        known = cars[cars < len(self._cell)]
+        known = known[self._cell[known] != NOWHERE]
+        for car, cell in zip(known.tolist(), self._cell[known].tolist(), strict=True):
+            self._leave(car, cell)
+        self._cell[known] = NOWHERE
+        self._count -= len(known)
+
+    def _leave(self, car: int, cell: int) -> None:
+        if cell != NOWHERE:
+            cars = self._cells[cell]
+            cars.remove(car)
+            if not cars:
+                del self._cells[cell]
+
+    def _grow(self, size: int) -> None:
+        if size > (old := len(self._cell)):
+            more = np.zeros(max(size, 2 * old) - old)
+            self._lat, self._lon = np.concatenate([self._lat, more]), np.concatenate([self._lon, more])
+            self._cell = np.concatenate([self._cell, more.astype(np.uint64)])
 
     def counts(self) -> dict[int, int]:
         """Cars in each cell that holds any."""
         return {cell: len(cars) for cell, cars in self._cells.items()}
 
-    def nearest(self, lat: float, lon: float, count: int, within_m: float = math.inf) -> list[tuple[float, Car]]:
-        """(metres, car) of the `count` nearest cars in a straight line, nearest first."""
-        found: list[tuple[float, Car]] = []
-        seen, wanted = 0, len(self._places)
-        for ring, cars in enumerate(self._rings(h3.latlng_to_cell(lat, lon, self.resolution))):
-            if seen == wanted:
-                break
-            reach = ring * self._ring_m - self._slack_m
-            if reach > within_m or (len(found) >= count and reach > found[count - 1][0]):
-                break
-            seen += len(cars)
-            near = ((distance_m(lat, lon, *self._places[car][:2]), car) for car in cars)
-            found += [pair for pair in near if pair[0] <= within_m]
-            found = heapq.nsmallest(count, found, key=lambda pair: pair[0])
-        return found
-
-    def _rings(self, origin: int) -> Iterator[list[Car]]:
-        """Cars of the origin's cell, of the ring around it, and so on. Far out, cell by cell costs more than all."""
-        ring = 0
-        while 6 * ring <= max(len(self._cells), 6):
-            yield [car for cell in h3.grid_ring(origin, ring) for car in self._cells.get(cell, ())]
+    def nearest(self, lat: float, lon: float, count: int, within_m: float = math.inf) -> list[tuple[float, int]]:
+        """(metres, car) of the `count` nearest cars in a straight line, nearest first, of equals the lowest."""
+        origin = h3.latlng_to_cell(lat, lon, self.resolution)
+        found: list[int] = []
+        ring, farthest = 0, self._reached(within_m)
+        while len(found) < min(count, self._count) and ring <= farthest:
+            if 6 * ring > max(len(self._cells), 6):
+                return self._sorted(lat, lon, list(np.flatnonzero(self._cell != NOWHERE)), count, within_m)
+            found += self._ring(origin, ring)
             ring += 1
-        inner = set(h3.grid_disk(origin, ring - 1))
-        yield [car for cell, cars in self._cells.items() if cell not in inner for car in cars]
+        near = self._sorted(lat, lon, found, count, within_m)
+        last = self._reached(near[count - 1][0] if len(near) >= count else within_m)
+        if ring > last or len(found) == self._count:
+            return near
+        if 3 * last * last > len(self._cells):
+            return self._sorted(lat, lon, list(np.flatnonzero(self._cell != NOWHERE)), count, within_m)
+        for further in range(ring, int(last) + 1):
+            found += self._ring(origin, further)
+        return self._sorted(lat, lon, found, count, within_m)
+
+    def _reached(self, metres: float) -> float:
+        """The farthest ring that can hold anything so near."""
+        return math.inf if metres == math.inf else (metres + self._slack_m) // self._ring_m
+
+    def _ring(self, origin: int, ring: int) -> list[int]:
+        return [car for cell in h3.grid_ring(origin, ring) if cell in self._cells for car in self._cells[cell]]
+
+    def _sorted(
+        self, lat: float, lon: float, found: Sequence[int], count: int, within_m: float
+    ) -> list[tuple[float, int]]:
+        cars = np.array(found, np.intp)
+        metres = distances_m(lat, lon, self._lat[cars], self._lon[cars])
+        if len(cars) > 4 * count:
+            some = np.flatnonzero(metres <= np.partition(metres, count - 1)[count - 1])
+            cars, metres = cars[some], metres[some]
+        order = np.lexsort((cars, metres))[:count]
+        order = order[metres[order] <= within_m]
+        return list(zip(metres[order].tolist(), cars[order].tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Live supply: which taxis are vacant now and where, from the feed of fixes.
+"""Live supply: what each taxi is doing now and where, from the feed of fixes, in columns.
 
 Pure of any bus or clock: batches and `now` come in, answers go out.
 """
@@ -9,12 +9,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dispatch.cells import CellIndex
-from gateway.report import Alarm, FixBatch, Status, moment
-from tracking.vehicle import Condition, Vehicle, condition
+from dispatch.match.snapshot import TAXI, Rows, State
+from gateway.report import FixBatch, Status, micros
+from tracking.vehicle import URGENT, Vehicle
 
 STALE = timedelta(seconds=120)
 """A vacant taxi whose last fix is older is no longer offered."""
+LIVE = np.dtype([("time", "<i8"), ("lat", "<f8"), ("lon", "<f8"), ("state", "<u1"), ("alarmed", "?")])
+"""Newest fix of a taxi: microseconds since 1970, degrees, State, an urgent alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,61 +34,91 @@ class Candidate:
     age_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Fix:
-    time: datetime
-    lat: float
-    lon: float
-
-
 class Supply:
     def __init__(self) -> None:
-        self._vacant: CellIndex[str] = CellIndex()
-        self._fixes: dict[str, _Fix] = {}
+        self._vacant = CellIndex()
+        self._slots: dict[str, int] = {}
+        self._terminals: list[str] = []
+        self._live: Rows = np.zeros(0, LIVE)
 
     def start_with(self, vehicles: Iterable[Vehicle], now: datetime) -> None:
         """Last states as stored, for the time before the first fixes come."""
-        for vehicle in vehicles:
-            if vehicle.terminal and vehicle.last:
-                last = vehicle.last
-                fix = _Fix(last.time, last.lat, last.lon)
-                self._take(vehicle.terminal, fix, vehicle.condition(now) is Condition.VACANT)
+        known = [(v.terminal, v.last) for v in vehicles if v.terminal and v.last]
+        rows = np.zeros(len(known), LIVE)
+        for row, (_, last) in zip(rows, known, strict=True):
+            states = states_of(np.array([last.alarms], "u8"), np.array([last.status], "u4"))
+            row["time"], row["lat"], row["lon"] = micros(last.time), last.lat, last.lon
+            row["state"], row["alarmed"] = states[0][0], states[1][0]
+        self._take(self._slots_of([terminal for terminal, _ in known]), rows)
+        self.forget_stale(now)
 
     def apply(self, batch: FixBatch, now: datetime) -> None:
         """Fixes of the live feed; older ones than already known change nothing."""
-        for row in batch.rows[batch.newest()]:
-            state = condition(Alarm(int(row["alarms"])), Status(int(row["status"])), now, now)
-            fix = _Fix(moment(row["time"]), float(row["lat"]), float(row["lon"]))
-            self._take(batch.terminals[row["terminal"]], fix, state is Condition.VACANT)
+        fixes = batch.rows[batch.newest()]
+        rows = np.zeros(len(fixes), LIVE)
+        for name in ("time", "lat", "lon"):
+            rows[name] = fixes[name]
+        rows["state"], rows["alarmed"] = states_of(fixes["alarms"], fixes["status"])
+        self._take(self._slots_of(batch.terminals)[fixes["terminal"]], rows)
 
-    def _take(self, terminal: str, fix: _Fix, vacant: bool) -> None:
-        known = self._fixes.get(terminal)
-        if known is not None and known.time > fix.time:
-            return
-        self._fixes[terminal] = fix
-        if vacant:
-            self._vacant.put(terminal, fix.lat, fix.lon)
-        else:
-            self._vacant.remove(terminal)
+    def _slots_of(self, terminals: Iterable[str]) -> NDArray[np.intp]:
+        slots = np.array([self._slots.setdefault(key, len(self._slots)) for key in terminals], np.intp)
+        if len(self._slots) > len(self._terminals):
+            self._terminals = list(self._slots)
+        if (more := len(self._slots) - len(self._live)) > 0:
+            self._live = np.concatenate([self._live, np.zeros(max(more, len(self._live)), LIVE)])
+        return slots
+
+    def _take(self, slots: NDArray[np.intp], rows: Rows) -> None:
+        newer = rows["time"] >= self._live["time"][slots]
+        slots, rows = slots[newer], rows[newer]
+        self._live[slots] = rows
+        vacant = (rows["state"] == State.VACANT) & ~rows["alarmed"]
+        self._vacant.remove_all(slots[~vacant])
+        self._vacant.put_all(slots[vacant], rows["lat"][vacant], rows["lon"][vacant])
 
     def forget_stale(self, now: datetime) -> int:
         """Take taxis that went silent out of the index; returns how many."""
-        stale = [t for t, fix in self._fixes.items() if t in self._vacant and now - fix.time > STALE]
-        for terminal in stale:
-            self._vacant.remove(terminal)
-        return len(stale)
+        old = np.flatnonzero(self._live["time"][: len(self._slots)] < micros(now - STALE))
+        before = len(self._vacant)
+        self._vacant.remove_all(old)
+        return before - len(self._vacant)
 
     def nearest(self, lat: float, lon: float, count: int, now: datetime) -> list[Candidate]:
         """The nearest vacant taxis in a straight line, nearest first."""
-        return [
-            Candidate(t, (fix := self._fixes[t]).lat, fix.lon, metres, (now - fix.time).total_seconds())
-            for metres, t in self._vacant.nearest(lat, lon, count)
-        ]
+        return [self._candidate(slot, metres, now) for metres, slot in self._vacant.nearest(lat, lon, count)]
+
+    def _candidate(self, slot: int, metres: float, now: datetime) -> Candidate:
+        live = self._live[slot]
+        age_s = (micros(now) - int(live["time"])) / 1e6
+        return Candidate(self._terminals[slot], float(live["lat"]), float(live["lon"]), metres, age_s)
 
     def cells(self) -> dict[int, int]:
         """Vacant taxis by H3 cell."""
         return self._vacant.counts()
 
+    def taxis(self, now: datetime) -> tuple[tuple[str, ...], Rows]:
+        """Every taxi ever heard, by terminal in order, as the matcher's snapshot holds it.
+
+        What fixes do not tell (shift, hours, income, abilities, ranks) has its default. A taxi with an urgent
+        alarm is locked. `clear_s` of an occupied one is not known.
+        """
+        order = np.array(sorted(range(len(self._terminals)), key=self._terminals.__getitem__), np.intp)
+        live, rows = self._live[order], np.zeros(len(order), TAXI)
+        rows["lat"], rows["lon"], rows["state"], rows["locked"] = (live[n] for n in ("lat", "lon", "state", "alarmed"))
+        rows["fix_age_s"] = np.maximum(0, micros(now) - live["time"]) / 1e6
+        rows["clear_s"] = np.where(live["state"] == State.VACANT, 0.0, np.nan)
+        rows["shift_left_s"] = rows["hours_left_s"] = np.inf
+        rows["income"], rows["seats"], rows["rank"] = np.nan, 4, -1
+        return tuple(self._terminals[n] for n in order.tolist()), rows
+
     def __len__(self) -> int:
         """Vacant taxis."""
         return len(self._vacant)
+
+
+def states_of(alarms: NDArray[np.uint64], status: NDArray[np.uint32]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """State by status flags, and whether an urgent alarm is on. A passenger aboard counts before anything else."""
+    has = {flag: (status & np.uint32(flag)) != 0 for flag in (Status.OCCUPIED, Status.OUT_OF_SERVICE, Status.BOOKED)}
+    state = np.select(list(has.values()), [State.OCCUPIED, State.OFF, State.BOOKED], State.VACANT)
+    return state.astype(np.uint8), (alarms & np.uint64(URGENT)) != 0

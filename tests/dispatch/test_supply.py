@@ -7,14 +7,22 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+import psycopg
 import pytest
 
+from dispatch.match.exclusion import Limits
+from dispatch.match.plan import Policy, match
+from dispatch.match.snapshot import BOOKING, Snapshot, State
 from dispatch.service import CELLS_SUBJECT, NEAREST_SUBJECT, nearest, serve
 from dispatch.supply import STALE, Supply
 from gateway.bus import FIX_SUBJECT, Bus, BusError, MemoryBus, NatsBus
-from gateway.report import FixBatch, Flag, Status
+from gateway.report import Alarm, Enrolment, FixBatch, Flag, Status
 from tests import stack
 from tests.tracking.fixes import NOON, batch
+from tracking.queries import vehicles
+from tracking.store import Store
+from tracking.vehicle import Vehicle
 
 HERE = (31.3, 120.95)
 
@@ -54,6 +62,51 @@ def test_a_silent_taxi_leaves_and_returns_with_its_next_fix():
     assert supply.nearest(*HERE, 5, NOON) == []
     supply.apply(fixes(Status(0), count=2, start=NOON + timedelta(hours=1)), NOON)
     assert len(supply) == 2
+
+
+def test_every_taxi_stands_in_the_matchers_columns_with_what_it_is_doing():
+    supply = Supply()
+    supply.apply(fixes(Status.OCCUPIED), NOON)
+    supply.apply(fixes(Status(0), count=2, start=NOON + timedelta(seconds=30)), NOON)
+    alarmed = fixes(Status.BOOKED, count=1, start=NOON + timedelta(seconds=60))
+    alarmed.rows["alarms"] = int(Alarm.EMERGENCY)
+    supply.apply(alarmed, NOON)
+    ids, rows = supply.taxis(NOON + timedelta(seconds=90))
+    assert ids == tuple(f"jt808/{n}" for n in range(5))
+    assert rows["state"].tolist() == [State.BOOKED, State.VACANT, *[State.OCCUPIED] * 3]
+    assert rows["locked"].tolist() == [True, *[False] * 4]
+    assert rows["fix_age_s"].tolist() == [30, 60, 90, 90, 90]
+    (near,) = supply.nearest(*HERE, 1, NOON)
+    assert (rows["lat"][1], rows["lon"][1]) == (near.lat, near.lon)
+    offers = match(Snapshot(NOON, ("b",), booking_here(), ids, rows), Policy(limits=Limits(reach_s=1e5))).offers
+    assert [offer.taxis for offer in offers] == [("jt808/1",)]
+
+
+def booking_here() -> np.ndarray:
+    rows = np.zeros(1, BOOKING)
+    rows["lat"], rows["lon"], rows["passengers"], rows["zone"] = *HERE, 1, -1
+    return rows
+
+
+def test_what_was_stored_is_supply_until_fixes_come(database: str):
+    with psycopg.connect(database) as connection, connection.transaction():
+        store = Store(connection)
+        store.add(fixes(Status(0)))
+        for n in range(5):
+            store.enrol(Enrolment(terminal=f"jt808/{n}", plate=f"苏E{n}"), NOON)
+
+    async def known() -> list[Vehicle]:
+        async with await psycopg.AsyncConnection.connect(database) as connection:
+            return list(await vehicles(connection))
+
+    supply = Supply()
+    supply.start_with(asyncio.run(known()), NOON + timedelta(seconds=10))
+    assert len(supply) == 5
+    supply.apply(fixes(Status.OCCUPIED, count=2, start=NOON + timedelta(seconds=20)), NOON)
+    assert len(supply) == 3
+    late = Supply()
+    late.start_with(asyncio.run(known()), NOON + timedelta(hours=1))
+    assert len(late) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,142 @@
+"""What dispatch reads: bookings as they stand, their past, and why they were decided so."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from dispatch.booking import Booking, Place, State
+from dispatch.errors import UnknownBooking
+from dispatch.levels import ELDERLY, OTHERS, Call
+from dispatch.match.snapshot import Ability, Snapshot
+from tracking.database import Connection
+
+ASKED = [field.name for field in fields(Booking)]
+COLUMNS = (
+    ", ".join(f"booking.{name}" for name in ("id", "state", "changed", *ASKED)) + ", assignment.taxi, assignment.since"
+)
+FROM = "booking LEFT JOIN assignment ON assignment.booking_id = booking.id AND assignment.until = 'infinity'"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A booking as it stands. taxi: who has it, since when."""
+
+    id: int
+    state: State
+    changed: datetime
+    asked: Booking
+    taxi: str | None
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A transition: what happened, from where to where, by whom and why. before: None where it was created."""
+
+    at: datetime
+    event: str
+    before: State | None
+    after: State
+    actor: str
+    who: str
+    reason: str
+    taxi: str | None
+
+
+async def booking(db: Connection, number: int) -> Standing:
+    """Raises UnknownBooking."""
+    async with db.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(f"SELECT {COLUMNS} FROM {FROM} WHERE booking.id = %s", (number,))
+        if (row := await cursor.fetchone()) is None:
+            raise UnknownBooking(f"there is no booking {number}")
+        return _standing(row)
+
+
+async def waiting(db: Connection, now: datetime) -> list[Standing]:
+    """Bookings for which a taxi is to be found now, longest due first."""
+    return await _many(db, "booking.state = 'waiting' AND booking.due <= %s ORDER BY booking.due, booking.id", now)
+
+
+async def under_way(db: Connection) -> list[Standing]:
+    """Bookings that a taxi has."""
+    return await _many(
+        db, "booking.state IN ('accepted', 'en_route', 'arrived', 'on_board') ORDER BY booking.id"
+    )  # fmt: skip
+
+
+async def of_phone(db: Connection, index: bytes, since: datetime) -> list[Standing]:
+    """Bookings of a caller, newest first."""
+    condition = "booking.phone_index = %s AND booking.created >= %s ORDER BY booking.created DESC, booking.id DESC"
+    return await _many(db, condition, index, since)
+
+
+async def _many(db: Connection, condition: str, *values: object) -> list[Standing]:
+    async with db.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(f"SELECT {COLUMNS} FROM {FROM} WHERE {condition}".encode(), values)
+        return [_standing(row) for row in await cursor.fetchall()]
+
+
+def _standing(row: dict[str, Any]) -> Standing:
+    asked = {name: row[name] for name in ASKED}
+    asked["pick_up"] = Place(**row["pick_up"])
+    asked["destination"] = Place(**row["destination"]) if row["destination"] else None
+    asked["stops"] = tuple(Place(**stop) for stop in row["stops"])
+    asked["needs"], asked["refused_drivers"] = Ability(row["needs"]), frozenset(row["refused_drivers"])
+    return Standing(row["id"], State(row["state"]), row["changed"], Booking(**asked), row["taxi"], row["since"])
+
+
+async def past(db: Connection, number: int) -> list[Step]:
+    """Everything that happened to a booking, in order. Raises UnknownBooking."""
+    cursor = await db.execute(
+        "SELECT at, event, before, after, actor, who, reason, taxi FROM transition WHERE booking_id = %s ORDER BY id",
+        (number,),
+    )
+    rows = await cursor.fetchall()
+    if not rows:
+        raise UnknownBooking(f"there is no booking {number}")
+    return [
+        Step(at, event, State(before) if before else None, State(after), *rest)
+        for at, event, before, after, *rest in rows
+    ]
+
+
+async def calls(db: Connection, since: datetime, until: datetime) -> list[Call]:
+    """Bookings that were due from `since` on and before `until`, as service levels are measured.
+
+    What counts is the last search for a taxi: one that was confirmed and lost did not come. The elderly are those who
+    were given priority.
+    """
+    cursor = await db.execute(
+        """
+        SELECT due, state, min(step.at) FILTER (WHERE step.taxi IS NOT NULL),
+            min(step.at) FILTER (WHERE step.after IN ('arrived', 'on_board')), zone, channel, priority
+        FROM booking LEFT JOIN LATERAL (
+            SELECT at, after, taxi FROM transition WHERE booking_id = booking.id AND id > coalesce(
+                (SELECT max(id) FROM transition WHERE booking_id = booking.id AND after = 'waiting'), 0)
+        ) AS step ON true
+        WHERE due >= %s AND due < %s GROUP BY booking.id ORDER BY due, booking.id
+        """,
+        (since, until),
+    )
+    return [
+        Call(due, State(state), confirmed, met, zone, channel, ELDERLY if priority else OTHERS)
+        for due, state, confirmed, met, zone, channel, priority in await cursor.fetchall()
+    ]
+
+
+async def decisions(db: Connection, number: int) -> list[dict[str, Any]]:
+    """Why a booking was decided as it was, oldest first, as `dispatch.match.why` told it."""
+    cursor = await db.execute("SELECT content FROM decision WHERE booking_id = %s ORDER BY id", (number,))
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def snapshot(db: Connection, digest: str) -> Snapshot | None:
+    """What was known when a decision was made; None when it is not kept any more."""
+    cursor = await db.execute("SELECT content FROM snapshot WHERE digest = %s", (digest,))
+    row = await cursor.fetchone()
+    return None if row is None else Snapshot.from_json(zlib.decompress(row[0]))
