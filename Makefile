@@ -6,7 +6,7 @@ WEB := dashboard/web
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 .DEFAULT_GOAL := help
 
-.PHONY: help setup run check test bench fuzz screens lock browser timescale
+.PHONY: help setup run check test bench fuzz alike chaos soak trials compare screens lock browser timescale
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
@@ -48,11 +48,27 @@ test: setup browser timescale ## every test; ONLY=<path or keyword> for some
 	$(if $(ONLY),,cd $(WEB) && PATH=$(BIN):$$PATH npm test --silent)
 	$(BIN)/pytest $(if $(ONLY),$(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)"))
 
-bench: setup ## the benchmark table, also as bench.json; ONLY=<row>
-	ONLY="$(ONLY)" $(BIN)/python -m tests.benchmarks
+bench: setup ## the benchmark table, also as bench.json; ONLY=<row> REPORT=<page>
+	ONLY="$(ONLY)" REPORT="$(REPORT)" $(BIN)/python -m tests.benchmarks
 
 fuzz: setup ## 50 million inputs to the gateway's readers (more than an hour); N=<executions> SEED=<number>
 	$(BIN)/python -m tests.fuzz --executions $(or $(N),50000000) --seed $(or $(SEED),1)
+
+alike: setup ## 10 million random frames read in columns and one at a time (an hour); N=<frames> SEED=<number>
+	$(BIN)/python -m tests.alike --frames $(or $(N),10000000) --seed $(or $(SEED),1)
+
+chaos: setup ## faults of every kind against the real system (8 minutes); N=<faults> SEED=<number> KIND=<one>
+	$(BIN)/python -m tests.chaos --faults $(or $(N),110) --seed $(or $(SEED),1) $(if $(KIND),--kind $(KIND)) \
+	  $(if $(REPORT),--report $(REPORT))
+
+soak: setup ## 2 million fixes in one go: nothing lost, memory and descriptors flat; N=<fixes>
+	$(BIN)/python -m tests.chaos.soak --messages $(or $(N),2000000) $(if $(REPORT),--report $(REPORT))
+
+trials: setup ## a million simulated bookings, dispatch killed among them: none lost, none with two taxis; N=<bookings>
+	$(BIN)/python -m tests.bookings --bookings $(or $(N),1000000) --seed $(or $(SEED),1)
+
+compare: setup ## service to passengers, by the matcher and by nearest first, in simulated time; SCENARIO=<name>
+	$(BIN)/python -m simulator compare $(SCENARIO)
 
 screens: setup browser ## pictures of the console's screens into docs/screens
 	$(BIN)/python -m tests.e2e.screens docs/screens

@@ -13,11 +13,17 @@ class Permission(enum.StrEnum):
     """Say something to a terminal."""
     HISTORY = "history"
     """See where a vehicle was."""
+    STORAGE = "storage"
+    """See what no table took, and how the history is kept."""
+    REPLAY = "replay"
+    """Try again what no table took."""
 
 
 MAY: Mapping[Permission, Set[Role]] = {
     Permission.COMMAND: {Role.ADMINISTRATOR, Role.DISPATCHER, Role.SAFETY_OFFICER},
     Permission.HISTORY: {Role.ADMINISTRATOR, Role.DISPATCHER, Role.SAFETY_OFFICER, Role.AUDITOR},
+    Permission.STORAGE: {Role.ADMINISTRATOR, Role.AUDITOR},
+    Permission.REPLAY: {Role.ADMINISTRATOR},
 }
 
 

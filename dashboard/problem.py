@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from tracking.errors import DatabaseAway
+from tracking.errors import ArchiveDamaged, DatabaseAway
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -50,6 +50,12 @@ async def _away(_: Request, error: Exception) -> Response:
     return database_away(error).response()
 
 
+async def _damaged(_: Request, error: Exception) -> Response:
+    """No `Retry-After`: somebody has to bring the file back."""
+    assert isinstance(error, ArchiveDamaged)
+    return Problem(503, "archive_damaged", str(error), file=str(error.file), day=str(error.day)).response()
+
+
 async def _invalid(_: Request, error: Exception) -> Response:
     """Each error with the place where it stands: `query.limit`, `body.text`."""
     assert isinstance(error, RequestValidationError)
@@ -74,5 +80,6 @@ async def _bug(_: Request, error: Exception) -> Response:
 
 
 HANDLERS: dict[int | type[Exception], Any] = {
-    Problem: _problem, DatabaseAway: _away, RequestValidationError: _invalid, HTTPException: _http, Exception: _bug,
+    Problem: _problem, DatabaseAway: _away, ArchiveDamaged: _damaged, RequestValidationError: _invalid,
+    HTTPException: _http, Exception: _bug,
 }  # fmt: skip

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from dashboard.permission import Permission
 from gateway.report import BAD, Alarm, Flag, Status, names
+from tracking import quarantine
 from tracking.people import Role
 from tracking.vehicle import Condition, Fix, LastState, Vehicle, condition
 
@@ -28,6 +29,12 @@ EXAMPLE_VEHICLE: dict[str, Any] = {
     "terminal": "jt808/13812345678", "condition": "occupied", "heard": "2026-11-25T04:00:01.250000Z",
     "last": EXAMPLE_FIX | {"signal": 23},
 }  # fmt: skip
+EXAMPLE_QUARANTINED: dict[str, Any] = {
+    "id": 3, "at": "2026-11-25T04:00:02Z", "spool": "1a2b9f50cd6147eeab83e44f68388898", "seq": 1234, "kind": "message",
+    "terminal": None, "cause": "unsupported Unicode escape sequence", "size": 4,
+}  # fmt: skip
+MOST_REPLAYED = 200
+"""Of the quarantine in one request."""
 
 
 def _rfc3339(value: Any) -> Any:
@@ -70,6 +77,8 @@ class Problem(BaseModel):
     code: str = Field(description="Stable key of this kind of problem")
     detail: str = Field(description="What is wrong and where")
     errors: list[Mapping[str, str]] | None = Field(None, description="422: each error with `where` and `what`")
+    file: str | None = Field(None, description="archive_damaged: the file that is missing or was changed")
+    day: date | None = Field(None, description="archive_damaged: the day (UTC) that it holds")
 
 
 class Credentials(Model):
@@ -202,6 +211,102 @@ class Outcome(Model):
     at: datetime = Field(description="When it was journalled")
 
 
+class Quarantined(Model):
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE_QUARANTINED})
+
+    id: int
+    at: datetime = Field(description="When no table took it")
+    spool: str = Field(description="The spool that it came in")
+    seq: int = Field(description="Its entry there")
+    kind: str = Field(description="fix, message, command, terminal, or what the entry called itself")
+    terminal: str | None = Field(description="protocol/number, where a single one is meant")
+    cause: str = Field(description="What the database, or a reader, had against it last")
+    size: int = Field(description="Bytes")
+
+
+class QuarantinedDetail(Quarantined):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": EXAMPLE_QUARANTINED | {
+                "received": "2026-11-25T04:00:01Z", "content": "5b7b7d5d", "truncated": False, "decoded": [{}],
+                "undecoded": "",
+            }
+        }
+    )  # fmt: skip
+
+    received: datetime = Field(description="By the gateway")
+    content: str = Field(description="Hex digits, of the first 64 KiB")
+    truncated: bool = Field(description="The content is longer than that")
+    decoded: Any = Field(
+        description="Fixes (the first hundred, in SI units) or the JSON that the content is; null where it is neither"
+    )
+    undecoded: str = Field(description='Why nothing was decoded; "" where something was')
+
+
+class Quarantine(Model):
+    items: list[Quarantined]
+    next: int | None = Field(description="Value of `after` for the next page; null on the last one")
+    total: int = Field(description="How many there are on all pages")
+
+
+class Replay(Model):
+    model_config = ConfigDict(json_schema_extra={"example": {"ids": [3, 4]}})
+
+    ids: Literal["all"] | Annotated[list[Annotated[int, Field(ge=1, le=2**63 - 1)]], Field(min_length=1)] = Field(
+        description='Which, at most 200; or "all"'
+    )
+    after: int = Field(0, ge=0, le=2**63 - 1, description='With "all": `next` of the answer before')
+
+    @field_validator("ids")
+    @classmethod
+    def _few(cls, ids: Any) -> Any:
+        if len(ids) > MOST_REPLAYED:
+            raise ValueError(f"{len(ids)} ids are more than {MOST_REPLAYED}: ask in parts")
+        return ids
+
+
+class Try(Model):
+    id: int
+    outcome: quarantine.Outcome = Field(
+        description="stored; part: the rest stands under other ids; refused again; gone: it stood there no longer"
+    )
+    cause: str = Field(description='Why something was refused again; ""')
+
+
+class Replayed(Model):
+    items: list[Try]
+    next: int | None = Field(description='With "all": value of `after` for the next request; null when all was tried')
+
+
+class Daily(Model):
+    """When the daily work on the history is done. Null: never, or not known."""
+
+    working: bool = Field(description="A process is at it now")
+    next: datetime | None = Field(description="When it is due; null while nobody does it by itself")
+    started: datetime | None = Field(description="Of the last run")
+    ended: datetime | None = Field(description="Null while it goes on, and where its process ended first")
+    succeeded: datetime | None = Field(description="End of the last run without an error")
+
+
+class HousekeepingResult(Model):
+    rolled_up: int = Field(description="Days")
+    moved: int = Field(description="Days that were moved to files")
+    fixes: int = Field(description="On those days")
+    compressed: int = Field(description="Days")
+    compression: Literal["on", "off", "unavailable"] = Field(
+        description="off: by the settings; unavailable: this database cannot"
+    )
+
+
+class Housekeeping(Daily):
+    result: HousekeepingResult | None = Field(description="What the last run without an error did")
+    error: str | None = Field(description="Why the last run ended; null where it was good")
+
+
+class HousekeepingHealth(Daily):
+    failed: bool = Field(description="The last run ended with an error; `GET /api/v1/housekeeping` tells which")
+
+
 class BaseMap(Model):
     url: str | None = Field(description="PMTiles archive; null when none is installed")
     attribution: str
@@ -219,6 +324,15 @@ class Health(Model):
                 "vehicles": 300,
                 "unstored_s": 0.0,
                 "newest_fix_age_s": 1.2,
+                "quarantined": 0,
+                "housekeeping": {
+                    "working": False,
+                    "next": "2026-11-25T19:30:00Z",
+                    "started": "2026-11-24T19:30:00Z",
+                    "ended": "2026-11-24T19:31:07Z",
+                    "succeeded": "2026-11-24T19:31:07Z",
+                    "failed": False,
+                },
             }
         }
     )
@@ -231,6 +345,8 @@ class Health(Model):
         description="How far the database is behind the live feed; null while either has told nothing"
     )
     newest_fix_age_s: float | None = Field(description="Null before the first fix")
+    quarantined: int | None = Field(description="What no table took; null while the database is away")
+    housekeeping: HousekeepingHealth | None = Field(description="Null while the database is away")
 
 
 def place(fix: Fix | LastState) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`python -m simulator`: make a city, list a fleet, drive it, replay real traces."""
+"""`python -m simulator`: make a city, list a fleet, drive it, replay real traces, compare ways of dispatch."""
 
 from __future__ import annotations
 
@@ -34,6 +34,10 @@ from simulator.terminal.ledger import Ledger
 from simulator.terminal.memory import Memory, StateError
 from simulator.terminal.outfit import Outfitter
 from simulator.terminal.reach import Reach
+from simulator.trial import table
+from simulator.trial.compare import BASELINE, LOADS, NEAR, OURS, Comparison
+from simulator.trial.town import TOWNS
+from simulator.trial.ways import WAYS
 
 log = structlog.get_logger()
 MISTAKES = (DemoError, GazetteerError, RoadsError, ScenarioError, StateError, TraceError, OSError)
@@ -73,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _roll_arguments(commands.add_parser("roll", help="list the taxis of a scenario as a roll for the gateway"))
     _drive_arguments(commands.add_parser("drive", help="drive a scenario's taxis until Ctrl-C"))
     _replay_arguments(commands.add_parser("replay", help="send recorded traces (cabspotting format)"))
+    _compare_arguments(commands.add_parser("compare", help="the matcher against nearest first, in simulated time"))
     _demo_arguments(commands.add_parser("demo", help="the whole bureau and its city on this machine"))
     return parser
 
@@ -102,6 +107,45 @@ def _demo(arguments: argparse.Namespace) -> int:
         await demo.run(stop)
 
     asyncio.run(run())
+    return 0
+
+
+def _compare_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Serves the same simulated riders with dispatch's matcher, soon-to-clear taxis and hints, and by nearest first,"
+        " first come; prints service levels and where the matcher loses. 调度方案对比。"
+    )
+    known = ", ".join(scenario.names())
+    parser.add_argument("scenario", nargs="?", default="kunshan", metavar="NAME", help=f"{known}, or a path to a .toml")
+    parser.add_argument("--seeds", type=_positive, default=10, metavar="N", help="trials of each (default %(default)s)")
+    parser.add_argument("--load", choices=LOADS, action="append", help="may be repeated; default: all")
+    parser.add_argument("--town", choices=list(TOWNS), action="append", help="may be repeated; default: all")
+    parser.add_argument(
+        "--steps", action="store_true", help="also the matcher alone, and with soon-to-clear taxis but no hints"
+    )
+    parser.set_defaults(run=_compare)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    began, chosen = time.perf_counter(), scenario.load(arguments.scenario)
+    ways = list(WAYS) if arguments.steps else [BASELINE, NEAR, OURS]
+    towns, loads = arguments.town or list(TOWNS), arguments.load or list(LOADS)
+    print(f"{chosen.title}: {chosen.taxis} taxis, trials of each: {arguments.seeds}\n\n{table.head()}", flush=True)
+    cases = []
+    for case in Comparison(chosen, range(1, arguments.seeds + 1), loads, towns, ways).cases():
+        cases.append(case)
+        print(*table.rows(case), sep="\n", flush=True)
+    print("", *table.LEGEND, sep="\n")
+    for than in (BASELINE, NEAR):
+        print("", *(table.summary(case, than) for case in cases), sep="\n")
+    if arguments.seeds > 1:
+        lost = [line for than in (BASELINE, NEAR) for case in cases for line in table.losses(case, than)]
+        print(
+            "", *map(table.age_gap, cases), "", f"Where {OURS} loses:", *(lost or ["nowhere, beyond chance"]), sep="\n"
+        )
+    else:
+        print("\nOne trial cannot tell a loss from chance: --seeds 2 or more.")
+    print(f"\n{time.perf_counter() - began:.0f} s")
     return 0
 
 

@@ -68,6 +68,10 @@ class Demand:
         crowd = float(self._origins[period] @ around) / self._usual[period] * BUSY[hour]
         return float(rng.exponential(MEAN_WAIT_S * min(LONGEST_WAIT, 1.0 / max(crowd, 1e-6))))
 
+    def origin(self, hour: int, rng: np.random.Generator) -> complex:
+        """Where one of all passengers of that hour gets in."""
+        return self._near(self._origins[_period(hour)], rng)
+
     def destination(self, point: complex, hour: int, rng: np.random.Generator) -> complex:
         """Where a passenger who gets in here wants to go."""
         away = np.abs(self.points - point)

@@ -29,6 +29,8 @@ LOGINS = (("admin", "administrator"), ("dispatcher", "dispatcher"), ("officer", 
 STARTING = "\0taxihub-demo-starts"
 """Name of a socket in Linux's abstract space: one demo at a time chooses ports and takes them."""
 QUEUE_S = 300.0
+TRIPS_EVERY_S = 20
+"""Between two looks for trips that are over."""
 
 
 def choose_ports() -> dict[str, int]:
@@ -164,6 +166,8 @@ class Demo:
             "--jt808", address["jt808"], "--jt905", address["jt905"], "--mqtt", address["mqtt"],
         )  # fmt: skip
         await parts.enter_async_context(run.part("simulator", drive))
+        trips = module("tracking", "derive", "--every", str(TRIPS_EVERY_S))
+        await parts.enter_async_context(run.part("trips", trips, env))
         await run.when("dashboard", lambda: _healthy(f"http://{address['http']}/healthz"))
         return url
 
@@ -176,12 +180,16 @@ class Demo:
         return {f"TAXIHUB_{key}": str(value) for key, value in settings.items()}
 
     async def _make_city(self, city: Path, basemap: Path) -> None:
-        """The city's roads and its base map, unless they are there."""
-        if not (city / "city.osm.pbf").exists():
+        """The city as an extract, its base map, and the network by which trips are matched, unless they are there."""
+        extract, roads = city / "city.osm.pbf", self.var / "roads"
+        if not extract.exists():
             await self._processes.once(module("simulator", "city", "--out", str(city)))
-        if not basemap.exists():
-            basemap.parent.mkdir(parents=True, exist_ok=True)
-            await self._processes.once(module("dashboard", "basemap", str(city / "city.osm.pbf"), str(basemap)))
+        basemap.parent.mkdir(parents=True, exist_ok=True)
+        wanted = {
+            basemap: module("dashboard", "basemap", str(extract), str(basemap)),
+            roads: module("tracking", "roads", "build", str(extract), "--out", str(roads)),
+        }
+        await asyncio.gather(*(self._processes.once(command) for made, command in wanted.items() if not made.exists()))
 
     async def _database(self, parts: AsyncExitStack) -> str:
         """Run the database; it says its URL when its schema is ready."""

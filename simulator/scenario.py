@@ -1,4 +1,4 @@
-"""Scenarios: how many taxis, what their terminals speak and how often, from TOML files."""
+"""Scenarios: taxis, what their terminals speak and how often, who rides and who drives them, from TOML files."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ import numpy as np
 
 from simulator.danger import Dangers
 from simulator.meter import Tariff
+from simulator.riders import Riders, Traffic
 from simulator.roll import PROTOCOLS, Cab
-from simulator.temper import Temper
+from simulator.temper import Roving, Temper
 
 T = TypeVar("T")
 EDITIONS = (2011, 2013, 2019)
@@ -55,7 +56,8 @@ class Lens:
     lost_piece: int = 0
 
 
-R = TypeVar("R", Reporting, Habits, Lens, Dangers, Tariff, Temper)
+R = TypeVar("R", Reporting, Habits, Lens, Dangers, Tariff, Temper, Riders, Roving, Traffic)
+SHARES = {"waved", "elderly", "tells", "no_show", "cruises", "obeys", "silent"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,9 @@ class Scenario:
     tariff: Tariff
     camera: Lens
     dangers: Dangers
+    riders: Riders
+    roving: Roving
+    traffic: Traffic
 
     def cabs(self) -> list[Cab]:
         """The fleet: always the same for one scenario."""
@@ -143,6 +148,7 @@ def parse(data: Mapping[str, Any]) -> Scenario:
         {int(key): share for key, share in editions.items()},
         _table(Reporting, data, "report"), _table(Habits, data, "terminal"), _orders(data),
         _table(Tariff, data, "tariff"), _table(Lens, data, "camera"), _table(Dangers, data, "dangers"),
+        _table(Riders, data, "riders"), _table(Roving, data, "roving"), _traffic(data),
     )  # fmt: skip
 
 
@@ -152,6 +158,8 @@ def _table(kind: type[R], data: Mapping[str, Any], name: str) -> R:
     for key, value in given.items():
         if not isinstance(value, int | float) or value < 0:
             raise ScenarioError(f"{name}.{key} = {value!r}: a number from 0 on")
+        if key in SHARES and value > 1:
+            raise ScenarioError(f"{name}.{key} = {value!r}: a share from 0 to 1")
     money = {key: Decimal(str(value)) for key, value in given.items()}
     return kind(**(money if kind is Tariff else given))
 
@@ -161,6 +169,15 @@ def _orders(data: Mapping[str, Any]) -> Temper:
     if (together := round(temper.grabbed + temper.refused, 6)) > 1:
         raise ScenarioError(f"orders: grabbed and refused are {together:g} together, more than 1")
     return temper
+
+
+def _traffic(data: Mapping[str, Any]) -> Traffic:
+    traffic = _table(Traffic, data, "traffic")
+    if traffic.detour < 1 or not traffic.speed_kmh:
+        raise ScenarioError(
+            "traffic: no way is shorter than the straight line (detour), none takes forever (speed_kmh)"
+        )
+    return traffic
 
 
 def _known(given: Iterable[str], known: Sequence[str], prefix: str) -> None:

@@ -1,4 +1,7 @@
-"""How drivers take orders: grab them, refuse them or let them pass, and now and then cancel one that they had won."""
+"""How drivers take orders: grab them, refuse them or let them pass, and now and then cancel one that they had won.
+
+And what they do of their own accord while nobody calls.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,23 @@ class Temper:
         if rng.random() >= self.cancelled:
             return None
         return int(rng.choice((ACCIDENT, JAM, OTHER), p=(0.1, 0.5, 0.4))), float(rng.uniform(0, self.patience_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Roving:
+    """What drivers do between fares, and what happens to their terminals.
+
+    cruises   share of times at which a vacant taxi drives to a hunting ground of its driver's own choice; else it waits
+    kerb_s    mean time for which it waits
+    obeys     share of hints that a driver follows
+    silent    share of orders during which the terminal is lost, for silent_s
+    """
+
+    cruises: float = 0.35
+    kerb_s: float = 420.0
+    obeys: float = 0.7
+    silent: float = 0.005
+    silent_s: float = 900.0
 
 
 def rating(rng: np.random.Generator) -> int:

@@ -16,7 +16,7 @@ import psycopg
 from nats.errors import NoRespondersError
 
 from gateway import command
-from gateway.bus import COMMAND_SUBJECT
+from gateway.bus import COMMAND_SUBJECT, COUNTS_SUBJECT
 from tests import stack
 
 
@@ -39,15 +39,19 @@ class Centre:
         except NoRespondersError:
             return False
 
-    def _asked(self, payload: bytes) -> dict[str, Any]:
+    def counted(self) -> dict[str, Any]:
+        """The counts of all gateways."""
+        return self._asked(b"", COUNTS_SUBJECT)
+
+    def _asked(self, payload: bytes, subject: str = COMMAND_SUBJECT) -> dict[str, Any]:
         """In a thread of its own, since the test's may have a loop already."""
         with ThreadPoolExecutor(1) as thread:
-            return thread.submit(lambda: asyncio.run(self._ask(payload))).result()
+            return thread.submit(lambda: asyncio.run(self._ask(payload, subject))).result()
 
-    async def _ask(self, payload: bytes) -> dict[str, Any]:
+    async def _ask(self, payload: bytes, subject: str) -> dict[str, Any]:
         client = await nats.connect(self.bus.url)
         try:
-            answer = await client.request(COMMAND_SUBJECT, payload, timeout=10)
+            answer = await client.request(subject, payload, timeout=10)
         finally:
             await client.close()
         told: dict[str, Any] = json.loads(answer.data)

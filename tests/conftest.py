@@ -7,15 +7,17 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from hypothesis import settings
+import structlog
+from hypothesis import HealthCheck, settings
 
+from tests import stack
 from tracking import embedded, timescale
-from tracking.migrate import migrate
 
-settings.register_profile("steady", derandomize=True)
-settings.register_profile("search", derandomize=False, print_blob=True)
+ANY_SPEED = [HealthCheck.too_slow]
+"""A busy machine is no failure."""
+settings.register_profile("steady", derandomize=True, suppress_health_check=ANY_SPEED)
+settings.register_profile("search", derandomize=False, print_blob=True, suppress_health_check=ANY_SPEED)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 """The same examples in every run, so that a change is judged by what it changes; "search" looks for new ones."""
 
@@ -31,6 +33,14 @@ def pytest_sessionfinish(exitstatus: int) -> None:
         shutil.rmtree(TEMPORARY, ignore_errors=True)
 
 
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A command that a test runs in this process logs to where its output is caught, which ends with the test."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Real packets and traces, kept outside the project; tests that need them skip loudly without."""
@@ -43,19 +53,6 @@ def shared() -> Path:
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The embedded PostgreSQL, one for the whole run."""
     return embedded.start(tmp_path_factory.mktemp("database") / "postgres")
-
-
-def fresh_database(server_url: str) -> Iterator[str]:
-    """A database of its own name on a server, in this version's schema, dropped afterwards."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    create = f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(create)
-    url = server_url.replace(f"/{embedded.NAME}?", f"/{name}?", 1)
-    migrate(url)
-    yield url
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
@@ -73,16 +70,19 @@ def timescale_url() -> Iterator[str]:
 @pytest.fixture
 def database(postgres_url: str) -> Iterator[str]:
     """URL of an empty database in this version's schema."""
-    yield from fresh_database(postgres_url)
+    with stack.fresh_database(postgres_url) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def module_database(postgres_url: str) -> Iterator[str]:
     """`database` for a whole file."""
-    yield from fresh_database(postgres_url)
+    with stack.fresh_database(postgres_url) as url:
+        yield url
 
 
 @pytest.fixture(params=["postgres_url", pytest.param("timescale_url", marks=pytest.mark.timescale)])
 def either_database(request: pytest.FixtureRequest) -> Iterator[str]:
     """The same on both kinds: native partitions and TimescaleDB."""
-    yield from fresh_database(request.getfixturevalue(request.param))
+    with stack.fresh_database(request.getfixturevalue(request.param)) as url:
+        yield url

@@ -2,9 +2,10 @@
 
     python -m tests.load --port 6808 --terminals 40 --ledger FILE
 
-Lines of the ledger: `S terminal time` before a fix is written to the socket, `A terminal time` after its
-acknowledgement was read; `time` in microseconds names the fix, each has its own. After a lost
-connection what was not acknowledged is sent again. Ends with SIGTERM.
+Lines of the ledger: `S terminal time at` before a fix is written to the socket, `A terminal time at` after its
+acknowledgement was read; `time` in microseconds names the fix, each has its own, `at` is microseconds of
+the machine's monotonic clock. After a lost connection what was not acknowledged is sent again. Ends with
+SIGTERM.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import asyncio
 import random
 import signal
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,10 +23,13 @@ from typing import IO
 from gateway.protocols.jt808 import messages as jt808
 from gateway.report import micros, terminal_key
 from gateway.wire.framing import FrameBuffer
+from tests.checker import place
 from tests.terminals import REGISTRATION, fix
 
 WINDOW = 32
 """Fixes in flight per terminal."""
+PATIENCE_S = 10.0
+"""Silence after which a terminal that waits for an answer connects anew."""
 BATCH = 8
 """Of these, how many go into a blind-area frame now and then."""
 
@@ -33,9 +38,16 @@ def numbers(count: int) -> list[str]:
     return [f"0138000{n:05}" for n in range(count)]
 
 
+def at_its_place(moment: datetime) -> dict[str, object]:
+    lat, lon = place(micros(moment))
+    return fix(moment, lat=lat, lon=lon)
+
+
 class LoadTerminal:
-    def __init__(self, port: int, number: str, ledger: IO[str], rng: random.Random) -> None:
-        self.port, self.number, self.ledger, self.rng = port, number, ledger, rng
+    """pause_s: between two rounds of sending; 0: as fast as it is answered."""
+
+    def __init__(self, port: int, number: str, ledger: IO[str], rng: random.Random, pause_s: float = 0.0) -> None:
+        self.port, self.number, self.ledger, self.rng, self.pause_s = port, number, ledger, rng, pause_s
         self.key = terminal_key("jt808", number)
         self.code = ""
         self.waiting: dict[int, list[datetime]] = {}  # serial -> fixes
@@ -43,16 +55,19 @@ class LoadTerminal:
         self.times = self._times()
 
     def _times(self) -> Iterator[datetime]:
-        time = datetime.now(UTC).replace(microsecond=0) - timedelta(days=2)
+        moment = datetime.now(UTC).replace(microsecond=0) - timedelta(days=2)
         while True:
-            time += timedelta(seconds=1)
-            yield time
+            moment += timedelta(seconds=1)
+            yield moment
 
     async def run(self) -> None:
         while True:
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                await self._talk(reader, writer)
+                try:
+                    await self._talk(reader, writer)
+                finally:
+                    writer.transport.abort()
             except (OSError, asyncio.IncompleteReadError):
                 await asyncio.sleep(self.rng.uniform(0.02, 0.1))
 
@@ -68,6 +83,8 @@ class LoadTerminal:
                 self._send(writer, [next(self.times) for _ in range(size)])
             await writer.drain()
             await self._hear(reader, buffer)
+            if self.pause_s:
+                await asyncio.sleep(self.rng.uniform(0, 2 * self.pause_s))
 
     async def _log_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, buffer: FrameBuffer) -> None:
         if not self.code:
@@ -79,25 +96,29 @@ class LoadTerminal:
             raise ConnectionError("refused")
 
     def _send(self, writer: asyncio.StreamWriter, times: list[datetime]) -> None:
-        self.ledger.writelines(f"S {self.key} {micros(t)}\n" for t in times)
+        at = time.monotonic_ns() // 1000
+        self.ledger.writelines(f"S {self.key} {micros(t)} {at}\n" for t in times)
         self.ledger.flush()
         if len(times) == 1:
-            frame = self._frame(0x0200, fix(times[0]))
+            frame = self._frame(0x0200, at_its_place(times[0]))
         else:
-            frame = self._frame(0x0704, {"count": len(times), "type": 1, "positions": [fix(t) for t in times]})
+            frame = self._frame(0x0704, {"count": len(times), "type": 1, "positions": [at_its_place(t) for t in times]})
         self.waiting[self.serial] = times
         writer.write(frame)
 
     async def _hear(self, reader: asyncio.StreamReader, buffer: FrameBuffer) -> None:
-        for message in await self._frames(reader, buffer):
+        messages = await self._frames(reader, buffer)
+        at = time.monotonic_ns() // 1000
+        for message in messages:
             if message.name == "platform_answer" and message.fields["result"] == 0:
                 times = self.waiting.pop(message.fields["ack_serial"], [])
-                self.ledger.writelines(f"A {self.key} {micros(t)}\n" for t in times)
+                self.ledger.writelines(f"A {self.key} {micros(t)} {at}\n" for t in times)
         self.ledger.flush()
 
     async def _frames(self, reader: asyncio.StreamReader, buffer: FrameBuffer) -> list[jt808.Message]:
         while True:
-            data = await reader.read(65536)
+            async with asyncio.timeout(PATIENCE_S):
+                data = await reader.read(65536)
             if not data:
                 raise ConnectionError("closed")
             if frames := buffer.feed(data):
@@ -114,10 +135,13 @@ async def main() -> None:
     parser.add_argument("--terminals", type=int, default=40)
     parser.add_argument("--ledger", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between two rounds of sending of a terminal")
     args = parser.parse_args()
     with args.ledger.open("a") as ledger:
         tasks = [
-            asyncio.create_task(LoadTerminal(args.port, n, ledger, random.Random(args.seed + i)).run(), name=n)
+            asyncio.create_task(
+                LoadTerminal(args.port, n, ledger, random.Random(args.seed + i), args.pause).run(), name=n
+            )
             for i, n in enumerate(numbers(args.terminals))
         ]
         stop = asyncio.Event()

@@ -10,13 +10,19 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import psycopg
+
+from gateway.spool import FILE, SpoolReader
 from simulator.broker import BrokerFile
+from tracking import embedded
+from tracking.migrate import migrate
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 30.0
@@ -109,15 +115,18 @@ class GatewayProcess:
 
 
 @contextmanager
-def gateway(var: Path, *command: str, **settings: str) -> Iterator[GatewayProcess]:
-    """`python -m gateway serve`, or another command, on free ports; `settings` are TAXIHUB_ variables in lower case."""
+def gateway(var: Path, *command: str, logs: Path | None = None, **settings: str) -> Iterator[GatewayProcess]:
+    """`python -m gateway serve`, or another command, on free ports; `settings` are TAXIHUB_ variables in lower case.
+
+    Its log stands in `logs`, by default in `var`.
+    """
     env = {"VAR": str(var), "BUS_URL": "", "BIND": "127.0.0.1"}
     env |= {f"{name}_PORT": "0" for name in ("JT808", "JT905", "JSATL")}
     env |= {key.upper(): value for key, value in settings.items()}
     state = var / "gateway" / "listening.json"
     state.unlink(missing_ok=True)
     command = command or (sys.executable, "-m", "gateway", "serve")
-    with running("gateway", command, var, {f"TAXIHUB_{k}": v for k, v in env.items()}) as process:
+    with running("gateway", command, logs or var, {f"TAXIHUB_{k}": v for k, v in env.items()}) as process:
 
         def ports() -> Mapping[str, int] | None:
             assert process.process.poll() is None, process.said()
@@ -127,12 +136,19 @@ def gateway(var: Path, *command: str, **settings: str) -> Iterator[GatewayProces
 
 
 @contextmanager
-def writer(var: Path, database_url: str, **settings: str) -> Iterator[Running]:
-    """`python -m tracking serve`"""
+def writer(
+    var: Path, database_url: str, *command: str, logs: Path | None = None, **settings: str
+) -> Iterator[Running]:  # fmt: skip
+    """`python -m tracking serve`, or another command."""
     env = {"VAR": str(var), "DATABASE_URL": database_url} | {key.upper(): value for key, value in settings.items()}
-    command = [sys.executable, "-m", "tracking", "serve"]
-    with running("tracking", command, var, {f"TAXIHUB_{k}": v for k, v in env.items()}) as process:
+    command = command or (sys.executable, "-m", "tracking", "serve")
+    with running("tracking", command, logs or var, {f"TAXIHUB_{k}": v for k, v in env.items()}) as process:
         yield process
+
+
+def spools(var: Path) -> list[SpoolReader]:
+    """Of all gateway processes of a machine."""
+    return [SpoolReader(file.parent, "check") for file in (var / "spool").rglob(FILE)]
 
 
 @dataclass
@@ -164,6 +180,20 @@ def console(var: Path, database_url: str, **settings: str) -> Iterator[Console]:
             return int(json.loads(state.read_text())["port"]) if state.exists() else None
 
         yield Console(process, eventually(port, "the console listens"), "admin", PASSWORD)
+
+
+@contextmanager
+def fresh_database(server_url: str) -> Iterator[str]:
+    """URL of a database of its own name on a server, in this version's schema, dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    create = f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(create)
+    url = server_url.replace(f"/{embedded.NAME}?", f"/{name}?", 1)
+    migrate(url)
+    yield url
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 PASSWORD = "correct horse battery staple"

@@ -14,7 +14,8 @@ WORDS = {
     404: "There is no such thing",
     422: "A parameter or the body is malformed; `errors` says which",
     429: "Too many wrong passwords; `Retry-After` says how long to wait",
-    503: "The database is away; `Retry-After` says when to try again",
+    503: "The database is away; `Retry-After` says when to try again."
+    " Of routes also: a file of old days is missing or damaged; `file` and `day` say which",
 }
 
 

@@ -8,7 +8,9 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from dashboard import schemas
-from dashboard.parts import Process
+from dashboard.parts import Parts, Process
+from tracking import housekeeping, quarantine
+from tracking.errors import DatabaseAway
 
 router = APIRouter(tags=["health"])
 PATIENCE_S = 2.0
@@ -19,8 +21,12 @@ AWAY: dict[int | str, dict[str, Any]] = {503: {"model": schemas.Health, "descrip
 
 @router.get("/healthz", summary="Health", responses=AWAY)
 async def health(parts: Process, response: Response) -> schemas.Health:
-    """200 while database and bus are reached and fixes get stored, else 503; the body says what is wrong."""
-    database = "up" if await parts.database.reached(PATIENCE_S) else "away"
+    """200 while database and bus are reached and fixes get stored, else 503; the body says what is wrong.
+
+    What stands in quarantine, and a daily work that failed, wait for an administrator; they make nothing unhealthy.
+    """
+    kept = await _kept(parts)
+    database = "up" if kept else "away"
     bus = "none" if not parts.bus_name else "up" if parts.bus.connected else "away"
     newest = parts.feed.fleet.newest
     behind = parts.feed.unstored_s
@@ -31,4 +37,21 @@ async def health(parts: Process, response: Response) -> schemas.Health:
         "status": "up" if good else "degraded", "database": database, "bus": bus, "vehicles": len(parts.feed.fleet),
         "unstored_s": None if behind is None else round(behind, 1),
         "newest_fix_age_s": round((datetime.now(UTC) - newest).total_seconds(), 1) if newest else None,
+        **(kept or {"quarantined": None, "housekeeping": None}),
     })  # fmt: skip
+
+
+async def _kept(parts: Parts) -> dict[str, Any] | None:
+    """What the database says of how the history is kept; None while it is away or lacks this version's tables."""
+    try:
+        async with parts.database.connection(PATIENCE_S) as db:
+            daily = await housekeeping.state(db)
+            return {
+                "quarantined": await quarantine.count(db),
+                "housekeeping": {
+                    "working": daily.working, "next": daily.next, "started": daily.started, "ended": daily.ended,
+                    "succeeded": daily.succeeded, "failed": daily.error is not None,
+                },
+            }  # fmt: skip
+    except DatabaseAway:
+        return None

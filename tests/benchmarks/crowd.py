@@ -19,65 +19,22 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
 from gateway.protocols.jt808 import messages as jt808
 from tests import stack
-from tests.terminals import REGISTRATION, fix
+from tests.benchmarks.lines import Lines, frames, number, roll
 
 CONNECTIONS = 10_000
 FRAMES_EACH = 12
 ROUNDS = 3
-SOURCES = 4
-"""Loopback addresses that the client connects from: each has ports of its own."""
-START = datetime(2026, 11, 25, tzinfo=UTC)
-
-
-def number(n: int) -> str:
-    return f"0139{n:08}"
-
-
-def frames(n: int, count: int) -> list[bytes]:
-    """Positions of one terminal with the usual items; its number and the time make each unlike all others."""
-    items = {"0x01": {"odometer": 1000.0 + n}, "0x03": {"recorder_speed": 35.0}}
-    made = jt808.encode(0x0200, fix(START, lat=31.2 + n * 1e-5, items=items), terminal=number(n), serial=7)
-    plain = jt808.parse(made)[1]
-    return [
-        jt808.build(0x0200, number(n), i + 10, plain[:22] + _bcd(START + timedelta(seconds=10 * i)) + plain[28:], 2013)
-        for i in range(count)
-    ]
-
-
-def _bcd(moment: datetime) -> bytes:
-    return bytes.fromhex((moment + timedelta(hours=8)).strftime("%y%m%d%H%M%S"))
+GATEWAY, ANSWERS = ("--gateway",), ("--answers",)
 
 
 # the client, a process of its own
-
-
-def connect(port: int, count: int) -> list[socket.socket]:
-    connections = []
-    for n in range(count):
-        one = socket.socket()
-        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        one.bind((f"127.0.0.{10 + n % SOURCES}", 0))
-        one.connect(("127.0.0.1", port))
-        connections.append(one)
-    return connections
-
-
-def log_in(connections: Sequence[socket.socket]) -> None:
-    """Register, then authenticate, everybody at once."""
-    for n, one in enumerate(connections):
-        one.sendall(jt808.encode(0x0100, REGISTRATION, terminal=number(n), serial=0))
-    codes = [jt808.decode(one.recv(1024)).fields["code"] for one in connections]
-    for n, (one, code) in enumerate(zip(connections, codes, strict=True)):
-        one.sendall(jt808.encode(0x0102, {"auth": code}, terminal=number(n), serial=1))
-    for one in connections:
-        assert jt808.decode(one.recv(1024)).fields["result"] == 0
 
 
 def blast(connections: Sequence[socket.socket], prepared: Sequence[Sequence[bytes]], answers: bool) -> None:
@@ -101,16 +58,18 @@ def _read(poll: select.epoll, by_fd: dict[int, socket.socket], timeout_s: float)
     return sum(by_fd[fd].recv(65536).count(b"~") for fd, _ in poll.poll(timeout_s, 4096))
 
 
-def client(port: int, count: int, each: int, gateway: bool) -> None:
+def client(port: int, count: int, each: int, gateway: bool, answers: bool) -> None:
     """Say "ready" when all are connected, "done" when all was sent, and leave when told to."""
-    connections = connect(port, count)
+    lines = Lines(port, 0, count)
     if gateway:
-        log_in(connections)
+        lines.enter()
+    else:
+        lines.connect()
     prepared = [frames(n, each) for n in range(count)]
     print("ready", flush=True)
     sys.stdin.readline()
     begin = time.monotonic()
-    blast(connections, prepared, gateway)
+    blast(lines.sockets, prepared, answers)
     print(json.dumps({"wall_s": time.monotonic() - begin}), flush=True)
     sys.stdin.readline()
 
@@ -125,8 +84,22 @@ class Counting(asyncio.Protocol):
         Counting.frames += data.count(b"~") >> 1
 
 
-async def count_frames(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Counting, "127.0.0.1", port, backlog=8192)
+class Answering(Counting):
+    """Sends the same bytes for each frame: what answering costs by itself."""
+
+    answer = jt808.encode(0x8001, {"ack_serial": 0, "ack_id": 0x0200, "result": 0}, terminal=number(0), serial=0)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self.transport.write(self.answer * (data.count(b"~") >> 1))
+
+
+async def count_frames(port: int, answer: bool) -> None:
+    made = Answering if answer else Counting
+    server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", port, backlog=8192)
     await server.serve_forever()
 
 
@@ -140,9 +113,9 @@ def cpu_s(pid: int) -> float:
 
 
 @contextmanager
-def counting(var: Path) -> Iterator[tuple[int, int]]:
+def counting(var: Path, *flags: str) -> Iterator[tuple[int, int]]:
     port = stack.free_port()
-    command = [sys.executable, "-m", "tests.benchmarks.crowd", "count", str(port)]
+    command = [sys.executable, "-m", "tests.benchmarks.crowd", "count", str(port), *flags]
     with stack.running("counting", command, var) as running:
         stack.eventually(lambda: stack.listens(port), "the counting server listens")
         yield port, running.process.pid
@@ -150,7 +123,7 @@ def counting(var: Path) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def serving(var: Path, connections: int) -> Iterator[tuple[int, int]]:
-    stack.enrol(var, [f"{number(n)},jt808,苏E{n:05},taxi," for n in range(connections)])
+    stack.enrol(var, roll(connections))
     with stack.gateway(var, connections=str(connections + 10), login_s="120") as gateway:
         yield gateway.ports["jt808"], gateway.running.process.pid
 
@@ -159,14 +132,13 @@ Server = AbstractContextManager[tuple[int, int]]
 """Gives its port and its process id."""
 
 
-def measure(server: Server, connections: int, each: int, gateway: bool) -> float:
+def measure(server: Server, connections: int, each: int, *flags: str) -> float:
     """Frames per second of the server's CPU."""
     with server as (port, pid):
         command = [sys.executable, "-m", "tests.benchmarks.crowd", "client", str(port), str(connections), str(each)]
         with subprocess.Popen(
-            [*command, *(["--gateway"] if gateway else [])], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            cwd=stack.ROOT,
-        ) as process:  # fmt: skip
+            [*command, *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=stack.ROOT
+        ) as process:
             assert process.stdin
             assert process.stdout
             assert process.stdout.readline() == "ready\n"
@@ -179,13 +151,14 @@ def measure(server: Server, connections: int, each: int, gateway: bool) -> float
     return connections * each / spent
 
 
-def rounds(connections: int = CONNECTIONS, each: int = FRAMES_EACH) -> Sequence[tuple[float, float]]:
+def rounds(*flags: str, connections: int = CONNECTIONS, each: int = FRAMES_EACH) -> Sequence[tuple[float, float]]:
+    """flags: of the reference, ANSWERS or none."""
     found = []
     with tempfile.TemporaryDirectory() as directory:
         for n in range(ROUNDS):
             var = Path(directory) / str(n)
-            through = measure(serving(var, connections), connections, each, True)
-            counted = measure(counting(var), connections, each, False)
+            through = measure(serving(var, connections), connections, each, *GATEWAY, *ANSWERS)
+            counted = measure(counting(var, *flags), connections, each, *flags)
             found.append((through, counted))
     return found
 
@@ -196,12 +169,13 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("connections", type=int, nargs="?", default=CONNECTIONS)
     parser.add_argument("each", type=int, nargs="?", default=FRAMES_EACH)
-    parser.add_argument("--gateway", action="store_true")
+    parser.add_argument("--gateway", action="store_true", help="terminals log in")
+    parser.add_argument("--answers", action="store_true", help="each frame is answered")
     args = parser.parse_args()
     if args.role == "count":
-        uvloop.run(count_frames(args.port))
+        uvloop.run(count_frames(args.port, args.answers))
     else:
-        client(args.port, args.connections, args.each, args.gateway)
+        client(args.port, args.connections, args.each, args.gateway, args.answers)
 
 
 if __name__ == "__main__":

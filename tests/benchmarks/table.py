@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+
+from tests.chaos.table import markdown
+
+HEAD = ("row", "value", "against", "ratio", "goal", "rounds", "")
+VERDICTS = {None: "no goal", True: "reached", False: "NOT REACHED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +64,28 @@ def write(rows: Sequence[Row], path: Path) -> None:
     path.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
 
 
+def page(rows: Sequence[tuple[Row, str]], command: str, machine: str) -> str:
+    """Rows as Markdown."""
+    body = markdown(HEAD, [_cells(*row) for row in rows])
+    return f"# Benchmarks\n\n`{command}` on {machine}.\n\n{body}"
+
+
+def _cells(row: Row, spread: str) -> Sequence[str]:
+    against = "" if row.reference_value is None else f"{row.reference_value:,.4g} ({row.reference})"
+    ratio = "" if row.ratio is None else f"{row.ratio:.3g}"
+    value = f"{row.value:,.4g} {row.unit}"
+    return (row.name, value, against, ratio, _goal(row), spread, VERDICTS[row.passed])
+
+
+def _goal(row: Row) -> str:
+    return "" if row.goal is None else f"{'>=' if row.higher_is_better else '<='} {row.goal:g}"
+
+
 def line(row: Row, spread: str) -> str:
     """A row for people."""
     if row.reference_value is None or row.ratio is None:
         against = ""
     else:
         against = f"  against {row.reference_value:,.4g} ({row.reference}): {row.ratio:.3g}"
-    verdict = {None: "no goal", True: "reached", False: "NOT REACHED"}[row.passed]
-    sign = ">=" if row.higher_is_better else "<="
-    goal = "" if row.goal is None else f", goal {sign} {row.goal:g}"
-    return f"{row.name}\n    {row.value:,.4g} {row.unit}{against}  [{spread}]{goal}: {verdict}"
-
-
-def machine() -> str:
-    """What it was measured on."""
-    with Path("/proc/cpuinfo").open() as info:
-        models = [text.split(":", 1)[1].strip() for text in info if text.startswith("model name")]
-    return f"{len(models)} x {models[0] if models else platform.processor()}, Python {platform.python_version()}"
+    goal = "" if row.goal is None else f", goal {_goal(row)}"
+    return f"{row.name}\n    {row.value:,.4g} {row.unit}{against}  [{spread}]{goal}: {VERDICTS[row.passed]}"

@@ -128,6 +128,8 @@ def test_a_reset_password_ends_every_log_in(api: Api):
 ASKS = {
     Permission.COMMAND: ("POST", "/api/v1/vehicles/1/commands", {"type": "query_position"}),
     Permission.HISTORY: ("GET", "/api/v1/vehicles/1/days", None),
+    Permission.STORAGE: ("GET", "/api/v1/quarantine", None),
+    Permission.REPLAY: ("POST", "/api/v1/quarantine/replay", {"ids": "all"}),
 }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
 from gateway.wire.clocks import CHINA
 from tests import browser, stack
@@ -166,6 +166,28 @@ def test_the_keyboard_finds_chooses_and_closes(desk: Desk):
     page.keyboard.press("End")
     page.keyboard.press("Enter")
     expect(page.get_by_role("option", selected=True)).to_contain_text("苏E·T1002")
+
+
+def test_a_plate_typed_before_the_vehicles_are_there_is_chosen_when_they_come(desk: Desk):
+    page = desk.context.new_page()
+    held: list[str | bytes] = []
+    sockets: list[WebSocketRoute] = []
+
+    def hold(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.connect_to_server().on_message(lambda message: held.append(message))
+
+    page.route_web_socket(re.compile("/live"), hold)
+    page.goto(desk.console.url)
+    expect(page.get_by_text("正在接收车辆…")).to_be_visible()
+    wait(lambda: page.title() and held, "the vehicles are on their way")
+    page.keyboard.press("F2")
+    page.keyboard.type("T1002")
+    page.keyboard.press("Enter")
+    for message in held:
+        sockets[0].send(message)
+    expect(page.get_by_role("complementary", name="苏E·T1002")).to_be_visible()
+    page.close()
 
 
 def test_a_filter_narrows_list_and_map(desk: Desk):

@@ -7,11 +7,11 @@ export class Problem extends Error {
   readonly code: string;
   readonly values: Values;
 
-  constructor(status: number, code: string, detail: string, seconds = 0) {
+  constructor(status: number, code: string, detail: string, more: Values = {}) {
     super(detail);
     this.status = status;
     this.code = code;
-    this.values = { detail, seconds };
+    this.values = { ...more, detail };
   }
 
   /** The key of the words for it. */
@@ -25,6 +25,8 @@ interface ProblemBody {
   code?: string;
   detail?: string;
   retry_after_s?: number;
+  file?: string;
+  day?: string;
 }
 
 /** Called when the server says that the log-in has ended. */
@@ -53,7 +55,8 @@ export async function ask<T>(method: string, path: string, body?: unknown, signa
 async function said(answer: Response): Promise<Problem> {
   try {
     const body = (await answer.json()) as ProblemBody;
-    return new Problem(answer.status, body.code ?? 'other', body.detail ?? '', body.retry_after_s);
+    const more = { seconds: body.retry_after_s ?? 0, file: body.file ?? '', day: body.day ?? '' };
+    return new Problem(answer.status, body.code ?? 'other', body.detail ?? '', more);
   } catch {
     return new Problem(answer.status, 'other', `${answer.status} ${answer.statusText}`);
   }
@@ -106,6 +109,22 @@ export interface Day {
   readonly from: string;
   readonly to: string;
   readonly fixes: number;
+}
+
+export interface Housekeeping {
+  readonly working: boolean;
+  readonly next: string | null;
+  readonly started: string | null;
+  readonly ended: string | null;
+  readonly succeeded: string | null;
+  readonly result: {
+    readonly rolled_up: number;
+    readonly moved: number;
+    readonly fixes: number;
+    readonly compressed: number;
+    readonly compression: 'on' | 'off' | 'unavailable';
+  } | null;
+  readonly error: string | null;
 }
 
 export interface BaseMap {

@@ -5,7 +5,7 @@ import json
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from subprocess import DEVNULL
@@ -17,15 +17,15 @@ from gateway.catalog import PROTOCOLS, TCP
 from gateway.content import Files
 from gateway.enrolment import parse_csv
 from gateway.media import MediaStore
-from gateway.outbox import Outbox
 from gateway.report import FixBatch, moment
 from gateway.roll import Roll
-from gateway.server.batch import Judge
-from gateway.server.commands import Commands
 from gateway.server.committer import Committer
 from gateway.server.connection import Connection
 from gateway.server.hub import Hub
+from gateway.server.page import Judge
 from gateway.server.plausible import Region
+from gateway.server.presence import Presence
+from gateway.server.switchboard import Switchboard
 from gateway.session import Limits
 from gateway.spool import Spool, SpoolReader
 from simulator.roll import Cab, to_csv
@@ -62,8 +62,7 @@ class Gateway:
         judge = Judge(Region.parse("world"), 600_000_000)
         media = MediaStore(Files(self.directory / "media"))
         hub.committer = Committer(self._spool, media, judge, lambda *_: asyncio.sleep(0), hub.read, 1 << 20, 0.002)
-        hub.commands = Commands(Outbox(self.directory), MemoryBus(), hub.committer.notice)
-        hub.commands.lines = hub
+        hub.board = Switchboard(MemoryBus(), Presence("here", 0, desk=False), lambda: hub.counts)
         loop = asyncio.get_running_loop()
         self._committing = loop.create_task(hub.committer.run(), name="committer")
         self._lines: list[Connection] = []
@@ -83,10 +82,15 @@ class Gateway:
         await self._committing
         self._spool.close()
 
-    def told(self, name: str) -> list[Row]:
-        """Messages of a name in the spool, as {"terminal", "message", "frame", "reports"}."""
+    def last(self) -> int:
+        """The newest entry of the spool."""
+        with closing(SpoolReader(self.directory, "test")) as reader:
+            return reader.last()
+
+    def told(self, name: str, after: int = 0) -> list[Row]:
+        """Messages of a name in the spool, as {"terminal", "message", "frame", "reports"}, behind an entry."""
         reader = SpoolReader(self.directory, "test")
-        entries = [entry for entry in reader.read(0, 1 << 30) if entry.kind == "message"]
+        entries = [entry for entry in reader.read(after, 1 << 30) if entry.kind == "message"]
         reader.close()
         return [one for entry in entries for one in json.loads(entry.columns) if one["message"] == name]
 

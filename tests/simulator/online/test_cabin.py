@@ -46,17 +46,18 @@ class Platform:
     def __init__(self, gateway: Any, until: Any, cab: Cab, link: Link, events: list[Event]) -> None:
         self._gateway, self._until, self._cab = gateway, until, cab
         self.link, self.events = link, events
+        self._before = 0
 
     async def say(self, wanted: command.Command, outcome: str = "done") -> None:
         counts, key = self._gateway.hub.counts, f"{self._cab.protocol}.command_{outcome}"
-        before = counts[key]
+        before, self._before = counts[key], self._gateway.last()
         assert self._gateway.hub.say(self._cab.key, wanted) is not None
         await self._until(lambda: counts[key] == before + 1)
 
     async def answer(self, name: str) -> dict[str, Any]:
-        """Fields of the last message of this name."""
-        await self._until(lambda: self._gateway.told(name))
-        return self.fields(self._gateway.told(name)[-1])
+        """Fields of the message of this name that came after what was said last."""
+        await self._until(lambda: self._gateway.told(name, self._before))
+        return self.fields(self._gateway.told(name, self._before)[-1])
 
     def fields(self, message: Any) -> dict[str, Any]:
         fields: dict[str, Any] = CODECS[self._cab.protocol].decode(bytes.fromhex(message["frame"])).fields

@@ -13,7 +13,8 @@ import pytest
 
 from gateway.catalog import TOPIC
 from gateway.report import Position, Status, terminal_key
-from gateway.server.batch import Judge, decode
+from gateway.server.batch import decode
+from gateway.server.page import Judge
 from gateway.server.plausible import Region
 from simulator.roll import Cab
 from simulator.terminal.car import Car

@@ -1,4 +1,4 @@
-// What the person at the desk has chosen: one vehicle, a filter, live or replay.
+// What the person at the desk has chosen: a screen, one vehicle, a filter, live or replay.
 import { CONDITIONS } from '../feed/frame.ts';
 
 const ALL = (1 << CONDITIONS.length) - 1;
@@ -7,6 +7,8 @@ class Desk {
   chosen = $state<number | null>(null);
   following = $state(false);
   replaying = $state(false);
+  /** What lies over the map, if anything. */
+  screen = $state<'map' | 'storage'>('map');
   search = $state('');
   /** One bit per condition that is shown. */
   shown = $state(ALL);

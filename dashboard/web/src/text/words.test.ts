@@ -4,7 +4,18 @@ import { test } from 'node:test';
 import { phrase, word, WORDS, type Key } from './words.ts';
 
 const keys = Object.keys(WORDS.zh) as Key[];
-const ENUMERATIONS = ['alarm', 'status', 'flag', 'condition', 'role', 'problem', 'outcome', 'class'];
+const ENUMERATIONS = [
+  'alarm',
+  'status',
+  'flag',
+  'condition',
+  'role',
+  'problem',
+  'outcome',
+  'class',
+  'kind',
+  'tried',
+];
 
 test('both languages have the same keys, none of them empty', () => {
   assert.deepEqual(Object.keys(WORDS.en), keys);
