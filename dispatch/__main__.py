@@ -1,4 +1,4 @@
-"""`python -m dispatch`: the live supply of taxis, and the matcher on a file."""
+"""`python -m dispatch`: bookings and the live supply of taxis, and the matcher on a file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import signal
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -16,7 +16,9 @@ import uvloop
 
 from dispatch import solve
 from dispatch.errors import DispatchError, InputError
+from dispatch.loop import Loop
 from dispatch.migrate import migrate
+from dispatch.rules import Rules
 from dispatch.service import serve
 from dispatch.settings import Settings
 from dispatch.supply import Supply
@@ -38,7 +40,8 @@ async def run(settings: Settings, url: str) -> None:
         supply.start_with(await vehicles(db), now)
     supply.forget_stale(now)
     log.info("dispatch starts", vacant=len(supply))
-    await serve(NatsBus(settings.bus_url, "dispatch"), supply, stop)
+    bus, rules = NatsBus(settings.bus_url, "dispatch"), Rules(answer=timedelta(seconds=settings.answer_s))
+    await serve(bus, supply, Loop(url, bus, supply, rules, settings.call_back), stop)
 
 
 def solve_file(path: str) -> int:
@@ -66,7 +69,7 @@ def main() -> int:
     configure()
     parser = argparse.ArgumentParser(prog="python -m dispatch", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("serve", help="follow the live feed; settings are TAXIHUB_... variables")
+    commands.add_parser("serve", help="follow the live feed and work off bookings; settings are TAXIHUB_... variables")
     solving = commands.add_parser("solve", help="the best assignment for a snapshot in JSON")
     solving.add_argument("snapshot", help="file, - for standard input")
     arguments = parser.parse_args()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -55,6 +56,11 @@ async def booking(db: Connection, number: int) -> Standing:
         if (row := await cursor.fetchone()) is None:
             raise UnknownBooking(f"there is no booking {number}")
         return _standing(row)
+
+
+async def some(db: Connection, numbers: Collection[int]) -> list[Standing]:
+    """Those of these bookings that there are, in order of their numbers."""
+    return await _many(db, "booking.id = ANY(%s) ORDER BY booking.id", list(numbers))
 
 
 async def waiting(db: Connection, now: datetime) -> list[Standing]:

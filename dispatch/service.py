@@ -15,8 +15,9 @@ import orjson
 import structlog
 
 from dispatch.cells import RESOLUTION
+from dispatch.loop import Loop
 from dispatch.supply import Supply
-from gateway.bus import FIX_SUBJECT, Bus
+from gateway.bus import FIX_SUBJECT, REPORT_SUBJECT, Bus
 from gateway.report import FixBatch
 
 log = structlog.get_logger()
@@ -26,7 +27,7 @@ TELL_S = 5.0
 MOST = 100
 
 
-async def serve(bus: Bus, supply: Supply, stop: asyncio.Event) -> None:
+async def serve(bus: Bus, supply: Supply, loop: Loop, stop: asyncio.Event) -> None:
     """Run until `stop` is set."""
     async with asyncio.TaskGroup() as group:
         tasks = [
@@ -34,6 +35,8 @@ async def serve(bus: Bus, supply: Supply, stop: asyncio.Event) -> None:
             group.create_task(_follow(bus, supply), name="follow"),
             group.create_task(_answer(bus, supply), name="nearest"),
             group.create_task(_tell(bus, supply), name="cells"),
+            group.create_task(_hear(bus, loop), name="answers"),
+            group.create_task(loop.run(), name="bookings"),
         ]
         await stop.wait()
         for task in tasks:
@@ -47,6 +50,14 @@ async def _follow(bus: Bus, supply: Supply) -> None:
                 supply.apply(FixBatch.from_bytes(message.payload), datetime.now(UTC))
             except ValueError as error:
                 log.warning("live feed: message refused", cause=str(error))
+
+
+async def _hear(bus: Bus, loop: Loop) -> None:
+    """Word of drivers' answers; what they are is read from the history."""
+    async with bus.subscribe(REPORT_SUBJECT) as messages:
+        async for message in messages:
+            if b'"order_answer"' in message.payload:
+                loop.heard()
 
 
 async def _answer(bus: Bus, supply: Supply) -> None:

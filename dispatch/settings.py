@@ -16,3 +16,7 @@ class Settings(BaseSettings):
         "", description="PostgreSQL or TimescaleDB; empty: the embedded PostgreSQL in TAXIHUB_VAR"
     )
     bus_url: str = Field("nats://127.0.0.1:4222", description="NATS server that carries the live feed")
+    call_back: str = Field(
+        "00000095128", pattern=r"^\d{11}$", description="Number that drivers call to reach a passenger, 11 digits"
+    )
+    answer_s: float = Field(20.0, gt=0, description="How long a driver may think about an offer, s")

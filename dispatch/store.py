@@ -23,7 +23,11 @@ from dispatch.errors import BookingError, KeyUsed, OfferGone, TaxiTaken, Unknown
 from dispatch.match.plan import Mode
 from dispatch.match.snapshot import Snapshot
 from dispatch.match.why import Decision
+from dispatch.saying import LASTS, Saying
 from tracking.database import Connection
+
+FREEING = frozenset({Event.CANCEL, Event.WITHDRAW, Event.LOSE, Event.DROP, Event.MISS, Event.BREAK_OFF})
+"""A taxi's order is over without its driver having pressed anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +109,11 @@ async def happen(
             if event is Event.ACCEPT:
                 await _take_offer(db, booking, taxi, at)
             bound = await _bind(db, booking, before, now, taxi, at)
-            if now is not State.OFFERED:
-                await _close_offers(db, booking, at)
+            asked = [] if now is State.OFFERED else await _close_offers(db, booking, at)
             await _set(db, booking, now, at)
             await _record(db, booking, at, event, before, now, author, reason, bound)
+            for taxi_told, saying in _told(event, author.actor, before, bound, asked):
+                await say(db, saying, booking, taxi_told, at)
     except UniqueViolation as error:
         raise TaxiTaken(f"taxi {taxi} has a booking already") from error
     return now
@@ -152,9 +157,39 @@ async def _bind(
     return row[0] if row else None
 
 
-async def _close_offers(db: Connection, booking: int, at: datetime) -> None:
+async def _close_offers(db: Connection, booking: int, at: datetime) -> list[str]:
+    """Taxis that have this order, and no other one, on their screens."""
+    cursor = await db.execute(
+        "UPDATE offer SET state = 'withdrawn', answered = %s WHERE booking_id = %s AND state = 'open'"
+        " RETURNING taxi, mode",
+        (at, booking),
+    )
+    return [taxi for taxi, mode in await cursor.fetchall() if mode != Mode.BROADCAST]
+
+
+def _told(
+    event: Event, actor: Actor, before: State, bound: str | None, asked: Sequence[str]
+) -> list[tuple[str, Saying]]:
+    """Who must be told what of it. A driver knows what he does himself, but for winning."""
+    if bound is not None and event is Event.ACCEPT:
+        return [(bound, Saying.AWARD)]
+    told = [(taxi, Saying.CANCEL) for taxi in asked if taxi != bound]
+    if bound is None:
+        return told
+    if event is Event.ASSIGN:
+        return [*told, (bound, Saying.ASSIGN)]
+    if before in WITH_TAXI and event in FREEING and actor is not Actor.DRIVER:
+        return [*told, (bound, Saying.CANCEL)]
+    return told
+
+
+async def say(
+    db: Connection, saying: Saying, order: int, taxi: str, at: datetime, until: datetime | None = None
+) -> None:
+    """Have this said to a taxi, once, in the same transaction as what it follows from. until: by default as usual."""
     await db.execute(
-        "UPDATE offer SET state = 'withdrawn', answered = %s WHERE booking_id = %s AND state = 'open'", (at, booking)
+        "INSERT INTO saying (order_id, taxi, kind, made, until) VALUES (%s, %s, %s, %s, %s)",
+        (order, taxi, saying, at, until or at + LASTS[saying]),
     )
 
 
@@ -174,9 +209,13 @@ async def _record(
 
 
 async def offer(
-    db: Connection, booking: int, taxis: Sequence[str], mode: Mode, expires: datetime, author: Author, at: datetime
+    db: Connection, booking: int, taxis: Sequence[str], mode: Mode, expires: datetime, author: Author, at: datetime,
+    *, told: bool = False,
 ) -> None:  # fmt: skip
-    """Ask these taxis at once; of a cascade that is one. Raises BookingError, TaxiTaken; then nobody is asked."""
+    """Ask these taxis at once; of a cascade that is one. Raises BookingError, TaxiTaken; then nobody is asked.
+
+    told: they have the order on their screens already.
+    """
     if not taxis or (len(taxis) > 1 and mode is not Mode.BROADCAST):
         raise BookingError(f"an offer by {mode} asks one taxi, not {len(taxis)}")
     try:
@@ -190,6 +229,8 @@ async def offer(
                         "INSERT INTO offer (booking_id, taxi, mode, made, expires) VALUES (%s, %s, %s, %s, %s)",
                         (booking, taxi, mode, at, expires),
                     )
+                    if not told:
+                        await say(db, Saying.OFFER, booking, taxi, at, expires)
             await _set(db, booking, now, at)
             await _record(db, booking, at, Event.OFFER, before, now, author, "", None)
     except UniqueViolation as error:

@@ -1,0 +1,170 @@
+"""What the loop must know of the world at one moment, read from the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dispatch import queries
+from dispatch.arrival import Sight
+from dispatch.queries import Standing
+from dispatch.rides import Ride, Seen
+from gateway.report import BAD, Status
+from tracking.database import Connection
+
+SIGN_IN_LASTS = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Lapsed:
+    booking: int
+    taxi: str
+
+
+async def lapsed(db: Connection, before: datetime) -> list[Lapsed]:
+    """Offers that nobody answered in time."""
+    cursor = await db.execute(
+        "SELECT booking_id, taxi FROM offer WHERE state = 'open' AND expires < %s ORDER BY expires, id", (before,)
+    )
+    return [Lapsed(*row) for row in await cursor.fetchall()]
+
+
+async def too_late(db: Connection, waiting: datetime, drafted: datetime) -> tuple[list[int], list[int]]:
+    """Bookings that wait since before `waiting`, and drafts of before `drafted`."""
+    cursor = await db.execute(
+        "SELECT id, state FROM booking WHERE (state = 'waiting' AND greatest(due, wanted) < %s)"
+        " OR (state = 'drafted' AND created < %s) ORDER BY id",
+        (waiting, drafted),
+    )
+    rows = await cursor.fetchall()
+    return [number for number, state in rows if state == "waiting"], [n for n, state in rows if state == "drafted"]
+
+
+async def untold(db: Connection, assigned: datetime) -> list[tuple[int, str, str]]:
+    """(booking, taxi, why) of drivers who do not know that the order is theirs.
+
+    Their terminal could not be told, or has not taken what the desk gave to it before `assigned`.
+    """
+    cursor = await db.execute(
+        """
+        SELECT booking.id, assignment.taxi, coalesce(award.fate, 'not taken')
+        FROM booking JOIN assignment ON assignment.booking_id = booking.id AND assignment.until = 'infinity'
+        LEFT JOIN LATERAL (
+            SELECT CASE WHEN saying.failure <> '' THEN saying.failure ELSE coalesce(command.state, 'queued') END AS fate
+            FROM saying LEFT JOIN command ON command.id = 'saying-' || saying.id
+            WHERE saying.order_id = booking.id AND saying.taxi = assignment.taxi AND saying.kind = 'award'
+            AND saying.made >= assignment.since ORDER BY saying.id DESC LIMIT 1
+        ) AS award ON true
+        WHERE booking.state IN ('accepted', 'en_route')
+        AND (award.fate IN ('failed', 'expired') OR (award.fate IS NULL AND assignment.since < %s))
+        ORDER BY booking.id
+        """,
+        (assigned,),
+    )
+    return [(number, taxi, why) for number, taxi, why in await cursor.fetchall()]
+
+
+async def rides(db: Connection, most: timedelta) -> list[Ride]:
+    """Bookings that a taxi has, with its fixes since the last step, at most so far back."""
+    under_way = await queries.under_way(db)
+    if not under_way:
+        return []
+    fixes, starts, heard = await _fixes(db, under_way, most)
+    return [
+        Ride(
+            one.id, one.taxi, one.state, one.changed, one.asked.pick_up, fixes.get(one.id, ()), starts.get(one.id),
+            heard.get(one.taxi),
+        )
+        for one in under_way if one.taxi
+    ]  # fmt: skip
+
+
+async def _fixes(
+    db: Connection, under_way: Iterable[Standing], most: timedelta
+) -> tuple[dict[int, list[Seen]], dict[int, tuple[float, float]], dict[str, datetime]]:
+    """By booking: fixes since its last step, and where the taxi was before that. By taxi: its newest fix."""
+    wanted = [(one.id, one.taxi, one.changed) for one in under_way]
+    cursor = await db.execute(
+        """
+        SELECT wanted.id, fix.time, fix.lat, fix.lon, fix.speed, fix.status
+        FROM unnest(%(ids)s::bigint[], %(taxis)s::text[], %(since)s::timestamptz[]) AS wanted (id, taxi, since)
+        JOIN terminal ON terminal.key = wanted.taxi
+        CROSS JOIN LATERAL (
+            SELECT time, lat, lon, nullif(speed, 'NaN') AS speed, status FROM position
+            WHERE terminal_id = terminal.id AND time > wanted.since AND time > now() - %(most)s::interval
+            AND flags & %(bad)s = 0 ORDER BY time
+        ) AS fix ORDER BY wanted.id, fix.time
+        """,
+        {
+            "ids": [w[0] for w in wanted], "taxis": [w[1] for w in wanted], "since": [w[2] for w in wanted],
+            "most": most, "bad": int(BAD),
+        },
+    )  # fmt: skip
+    fixes: dict[int, list[Seen]] = {}
+    for number, time, lat, lon, speed, status in await cursor.fetchall():
+        fixes.setdefault(number, []).append(Seen(Sight(time, lat, lon, speed), bool(status & Status.OCCUPIED)))
+    starts = {number: (seen[0].sight.lat, seen[0].sight.lon) for number, seen in fixes.items()}
+    cursor = await db.execute(
+        "SELECT terminal.key, last_state.heard FROM last_state JOIN terminal ON terminal.id = last_state.terminal_id"
+        " WHERE terminal.key = ANY(%s)",
+        ([w[1] for w in wanted],),
+    )
+    return fixes, starts, dict(await cursor.fetchall())
+
+
+async def busy(db: Connection) -> frozenset[str]:
+    """Taxis that have a booking, or an order on their screen."""
+    cursor = await db.execute(
+        "SELECT taxi FROM assignment WHERE until = 'infinity' UNION SELECT taxi FROM offer WHERE state = 'open'"
+    )
+    return frozenset(row[0] for row in await cursor.fetchall())
+
+
+async def refused(db: Connection, bookings: Iterable[int], again: datetime) -> list[tuple[str, str]]:
+    """(booking, taxi) that must not meet: the driver refused or gave it back, or let it pass after `again`."""
+    cursor = await db.execute(
+        """
+        SELECT booking_id, taxi FROM offer WHERE booking_id = ANY(%(ids)s)
+            AND (state = 'refused' OR (state = 'lapsed' AND answered > %(again)s))
+        UNION SELECT booking_id, taxi FROM assignment WHERE booking_id = ANY(%(ids)s) AND until <> 'infinity'
+        """,
+        {"ids": list(bookings), "again": again},
+    )
+    return [(str(booking), taxi) for booking, taxi in await cursor.fetchall()]
+
+
+async def refusals(db: Connection, since: datetime) -> dict[str, float]:
+    """Share of offers that a taxi's drivers refused or let pass, a few taken on trust; taxis never asked have none."""
+    cursor = await db.execute(
+        "SELECT taxi, count(*) FILTER (WHERE state IN ('refused', 'lapsed')), count(*) FROM offer"
+        " WHERE made >= %s AND state IN ('accepted', 'refused', 'lapsed') GROUP BY taxi",
+        (since,),
+    )
+    return {taxi: vain / (asked + 3) for taxi, vain, asked in await cursor.fetchall()}
+
+
+async def taxis(db: Connection) -> frozenset[str]:
+    """Terminals in taxis that can show orders: those of JT/T 905."""
+    cursor = await db.execute(
+        "SELECT terminal.key FROM terminal JOIN fitting ON fitting.terminal_id = terminal.id"
+        " JOIN vehicle ON vehicle.id = fitting.vehicle_id"
+        " WHERE fitting.until = 'infinity' AND terminal.active AND vehicle.vehicle_class = 'taxi'"
+        " AND terminal.key LIKE 'jt905/%'"
+    )
+    return frozenset(row[0] for row in await cursor.fetchall())
+
+
+async def drivers(db: Connection, now: datetime) -> dict[str, str]:
+    """Licence of the driver who is signed in, by terminal."""
+    cursor = await db.execute(
+        """
+        SELECT DISTINCT ON (report ->> 'terminal') report ->> 'terminal', report ->> 'kind',
+            report ->> 'driver_licence'
+        FROM message CROSS JOIN jsonb_array_elements(reports) AS report
+        WHERE name IN ('sign_in', 'sign_out') AND received > %s AND report ->> 'kind' IN ('sign_in', 'sign_out')
+        ORDER BY report ->> 'terminal', received DESC, id DESC
+        """,
+        (now - SIGN_IN_LASTS,),
+    )
+    return {taxi: licence for taxi, kind, licence in await cursor.fetchall() if kind == "sign_in"}
