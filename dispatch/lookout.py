@@ -66,7 +66,7 @@ async def untold(db: Connection, assigned: datetime) -> list[tuple[int, str, str
 
 
 async def rides(db: Connection, most: timedelta) -> list[Ride]:
-    """Bookings that a taxi has, with its fixes since the last step, at most so far back."""
+    """Bookings that a taxi has, with its fixes since it got them, of so long before its newest."""
     under_way = await queries.under_way(db)
     if not under_way:
         return []
@@ -83,17 +83,21 @@ async def rides(db: Connection, most: timedelta) -> list[Ride]:
 async def _fixes(
     db: Connection, under_way: Iterable[Standing], most: timedelta
 ) -> tuple[dict[int, list[Seen]], dict[int, tuple[float, float]], dict[str, datetime]]:
-    """By booking: fixes since its last step, and where the taxi was before that. By taxi: its newest fix."""
-    wanted = [(one.id, one.taxi, one.changed) for one in under_way]
+    """By booking: fixes since its taxi got it, and where that was then. By taxi: when it was last heard.
+
+    What counts is when a fix came, and among fixes the terminal's own clock: that may be wrong by minutes.
+    """
+    wanted = [(one.id, one.taxi, one.since) for one in under_way]
     cursor = await db.execute(
         """
         SELECT wanted.id, fix.time, fix.lat, fix.lon, fix.speed, fix.status
         FROM unnest(%(ids)s::bigint[], %(taxis)s::text[], %(since)s::timestamptz[]) AS wanted (id, taxi, since)
         JOIN terminal ON terminal.key = wanted.taxi
+        JOIN last_state ON last_state.terminal_id = terminal.id
         CROSS JOIN LATERAL (
             SELECT time, lat, lon, nullif(speed, 'NaN') AS speed, status FROM position
-            WHERE terminal_id = terminal.id AND time > wanted.since AND time > now() - %(most)s::interval
-            AND flags & %(bad)s = 0 ORDER BY time
+            WHERE terminal_id = terminal.id AND time > last_state.time - %(most)s::interval
+            AND received > wanted.since AND flags & %(bad)s = 0
         ) AS fix ORDER BY wanted.id, fix.time
         """,
         {

@@ -37,7 +37,7 @@ KEEN_S = 3.0
 FAR, NEAR = timedelta(days=1), timedelta(minutes=10)
 """How far back answers are looked for that were not followed: at first and now and then, and always."""
 FAR_EVERY = timedelta(minutes=1)
-RIDE_FIXES, RIDES_EVERY = timedelta(minutes=30), timedelta(seconds=1)
+RIDE_FIXES, RIDES_EVERY = timedelta(minutes=5), timedelta(seconds=1)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 

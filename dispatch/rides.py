@@ -25,9 +25,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Ride:
-    """A booking that a taxi has. since: it has been in this state; fixes: later ones than that, in order of time.
+    """A booking that a taxi has. since: it has been in this state; fixes: since the taxi got it, in order of time.
 
-    start  where the taxi was when it got the booking, as (lat, lon);  heard  its newest fix, of any time
+    start  where the taxi was then, as (lat, lon);  heard  when anything last came from it
     """
 
     booking: int
@@ -53,8 +53,7 @@ def happening(ride: Ride, rules: Rules, now: datetime) -> Happening | None:
     now: up to which fixes of the whole fleet are known, so that a stopped clock of ours loses nobody.
     """
     if ride.state is State.ON_BOARD:
-        ended = next((fix for fix in ride.fixes if not fix.occupied), None)
-        return Happening(Event.COMPLETE, ended.sight.time) if ended else None
+        return _set_down(ride)
     if (metered := next((fix for fix in ride.fixes if fix.occupied), None)) is not None:
         return _metered(ride, rules, metered)
     if ride.state is not State.ARRIVED:
@@ -66,6 +65,13 @@ def happening(ride: Ride, rules: Rules, now: datetime) -> Happening | None:
         if now - last > rules.silent:
             return Happening(Event.LOSE, now, f"no fix since {last:%H:%M:%S} UTC")
     return None
+
+
+def _set_down(ride: Ride) -> Happening | None:
+    """The meter was on, and is off: by fixes in their order, since those of before it was on may come late."""
+    on = next((n for n, fix in enumerate(ride.fixes) if fix.occupied), 0)
+    off = next((fix for fix in ride.fixes[on:] if not fix.occupied), None)
+    return Happening(Event.COMPLETE, off.sight.time) if off else None
 
 
 def _metered(ride: Ride, rules: Rules, fix: Seen) -> Happening:

@@ -146,6 +146,15 @@ def writer(
         yield process
 
 
+@contextmanager
+def dispatch(var: Path, database_url: str, bus_url: str, **settings: str) -> Iterator[Running]:
+    """`python -m dispatch serve`; `settings` are TAXIHUB_ variables in lower case."""
+    env = {"VAR": str(var), "DATABASE_URL": database_url, "BUS_URL": bus_url}
+    env = {f"TAXIHUB_{key.upper()}": value for key, value in (env | settings).items()}
+    with running("dispatch", [sys.executable, "-m", "dispatch", "serve"], var, env) as process:
+        yield process
+
+
 def spools(var: Path) -> list[SpoolReader]:
     """Of all gateway processes of a machine."""
     return [SpoolReader(file.parent, "check") for file in (var / "spool").rglob(FILE)]
