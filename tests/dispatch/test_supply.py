@@ -11,9 +11,12 @@ import numpy as np
 import psycopg
 import pytest
 
+from dispatch.loop import Loop
 from dispatch.match.exclusion import Limits
 from dispatch.match.plan import Policy, match
 from dispatch.match.snapshot import BOOKING, Snapshot, State
+from dispatch.migrate import migrate
+from dispatch.rules import Rules
 from dispatch.service import CELLS_SUBJECT, NEAREST_SUBJECT, nearest, serve
 from dispatch.supply import STALE, Supply
 from gateway.bus import FIX_SUBJECT, Bus, BusError, MemoryBus, NatsBus
@@ -118,11 +121,13 @@ def test_a_question_that_is_none_is_answered_with_what_is_expected(payload: byte
     assert "error" in answer
 
 
-async def ask(bus: Bus, of: Bus, batches: Sequence[FixBatch]) -> tuple[list[dict], dict]:
+async def ask(bus: Bus, of: Bus, database: str, batches: Sequence[FixBatch]) -> tuple[list[dict], dict]:
     """Publish, ask, hear the cells through `bus`; the service sits on `of`."""
-    stop = asyncio.Event()
+    migrate(database)
+    stop, supply = asyncio.Event(), Supply()
+    loop = Loop(database, of, supply, Rules(), "00000095128")
     async with asyncio.TaskGroup() as group, bus.subscribe(CELLS_SUBJECT) as cells:
-        group.create_task(serve(of, Supply(), stop))
+        group.create_task(serve(of, supply, loop, stop))
         answer: list[dict] = []
         while len(answer) < 3:
             for one in batches:
@@ -144,17 +149,17 @@ def check(answer: list[dict], told: dict) -> None:
     assert sum(told["cells"].values()) == 5
 
 
-async def test_the_service_answers_in_one_process(monkeypatch: pytest.MonkeyPatch):
+async def test_the_service_answers_in_one_process(database: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("dispatch.service.TELL_S", 0.1)
     bus = MemoryBus()
-    check(*await ask(bus, bus, [fixes(Status(0), start=datetime.now(UTC) - timedelta(seconds=5))]))
+    check(*await ask(bus, bus, database, [fixes(Status(0), start=datetime.now(UTC) - timedelta(seconds=5))]))
 
 
-async def test_the_service_answers_over_a_real_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_the_service_answers_over_a_real_bus(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("dispatch.service.TELL_S", 0.1)
     with stack.bus(tmp_path) as server:
         asker = NatsBus(server.url, "test")
         connection = asyncio.create_task(asker.run())
         service = NatsBus(server.url, "dispatch")
-        check(*await ask(asker, service, [fixes(Status(0), start=datetime.now(UTC) - timedelta(seconds=5))]))
+        check(*await ask(asker, service, database, [fixes(Status(0), start=datetime.now(UTC) - timedelta(seconds=5))]))
         connection.cancel()
