@@ -22,6 +22,7 @@ from dispatch.rules import Rules
 from dispatch.service import serve
 from dispatch.settings import Settings
 from dispatch.supply import Supply
+from dispatch.ways import Ways
 from gateway.bus import NatsBus
 from gateway.log import configure
 from tracking import embedded
@@ -41,7 +42,8 @@ async def run(settings: Settings, url: str) -> None:
     supply.forget_stale(now)
     log.info("dispatch starts", vacant=len(supply))
     bus, rules = NatsBus(settings.bus_url, "dispatch"), Rules(answer=timedelta(seconds=settings.answer_s))
-    await serve(bus, supply, Loop(url, bus, supply, rules, settings.call_back), stop)
+    ways = Ways(settings.roads_dir or settings.var / "roads", url)
+    await serve(bus, supply, Loop(url, bus, supply, rules, ways, settings.call_back), stop)
 
 
 def solve_file(path: str) -> int:

@@ -18,7 +18,7 @@ from dispatch.errors import BookingError, UnknownBooking
 from dispatch.match.plan import Mode
 from dispatch.queries import Standing
 from dispatch.rules import Rules
-from dispatch.saying import Saying
+from dispatch.saying import TAKES, Saying
 from dispatch.store import Author, happen, offer, say, turn_down
 from tracking.database import Connection
 
@@ -29,7 +29,10 @@ NAMES = ("grab_order", "order_finished", "order_cancelled")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """message: its number in the history; answer: "grab", "finished" or "cancelled"."""
+    """answer: "grab", "finished" or "cancelled".
+
+    message  its number in the history; of a chosen answer to a question that of the question, below zero
+    """
 
     message: int
     received: datetime
@@ -50,11 +53,17 @@ async def new(db: Connection, since: datetime) -> list[Answer]:
         SELECT message.id, received, report ->> 'terminal', (report ->> 'order')::bigint, report ->> 'answer',
             coalesce(report ->> 'reason', '')
         FROM message CROSS JOIN jsonb_array_elements(reports) AS report
-        WHERE name = ANY(%s) AND received >= %s AND report ->> 'kind' = 'order_answer'
+        WHERE name = ANY(%(names)s) AND received >= %(since)s AND report ->> 'kind' = 'order_answer'
             AND NOT EXISTS (SELECT FROM heard WHERE message_id = message.id)
-        ORDER BY received, message.id
+        UNION ALL
+        SELECT -saying.id, command_step.at, saying.taxi, saying.order_id,
+            CASE (detail ->> 'answer_id')::integer WHEN %(takes)s THEN 'grab' ELSE 'cancelled' END, ''
+        FROM saying JOIN command_step ON command_id = 'saying-' || saying.id
+        WHERE saying.kind = 'offer' AND saying.said >= %(since)s AND detail ? 'answer_id'
+            AND NOT EXISTS (SELECT FROM heard WHERE message_id = -saying.id)
+        ORDER BY 2, 1
         """,
-        (list(NAMES), since),
+        {"names": list(NAMES), "since": since, "takes": TAKES},
     )
     return [Answer(*row) for row in await cursor.fetchall()]
 

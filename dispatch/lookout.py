@@ -23,9 +23,16 @@ class Lapsed:
 
 
 async def lapsed(db: Connection, before: datetime) -> list[Lapsed]:
-    """Offers that nobody answered in time."""
+    """Offers that nobody answered in time, and those that a terminal could not be told."""
     cursor = await db.execute(
-        "SELECT booking_id, taxi FROM offer WHERE state = 'open' AND expires < %s ORDER BY expires, id", (before,)
+        """
+        SELECT booking_id, taxi FROM offer WHERE state = 'open' AND (expires < %s OR EXISTS (
+            SELECT FROM saying LEFT JOIN command ON command.id = 'saying-' || saying.id
+            WHERE saying.order_id = offer.booking_id AND saying.taxi = offer.taxi AND saying.kind = 'offer'
+            AND saying.made >= offer.made AND (saying.failure <> '' OR command.state = 'failed')
+        )) ORDER BY expires, id
+        """,
+        (before,),
     )
     return [Lapsed(*row) for row in await cursor.fetchall()]
 
@@ -149,12 +156,12 @@ async def refusals(db: Connection, since: datetime) -> dict[str, float]:
 
 
 async def taxis(db: Connection) -> frozenset[str]:
-    """Terminals in taxis that can show orders: those of JT/T 905."""
+    """Terminals in taxis that can be asked: by the order screen of JT/T 905, or by a question."""
     cursor = await db.execute(
         "SELECT terminal.key FROM terminal JOIN fitting ON fitting.terminal_id = terminal.id"
         " JOIN vehicle ON vehicle.id = fitting.vehicle_id"
         " WHERE fitting.until = 'infinity' AND terminal.active AND vehicle.vehicle_class = 'taxi'"
-        " AND terminal.key LIKE 'jt905/%'"
+        " AND (terminal.key LIKE 'jt905/%' OR terminal.key LIKE 'jt808/%')"
     )
     return frozenset(row[0] for row in await cursor.fetchall())
 

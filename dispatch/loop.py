@@ -24,6 +24,7 @@ from dispatch.rounds import SYSTEM, match_waiting
 from dispatch.rules import Rules
 from dispatch.store import happen, turn_down
 from dispatch.supply import Supply
+from dispatch.ways import Ways
 from gateway.bus import Bus, BusError
 from tracking.database import Connection
 from tracking.queries import stored_up_to
@@ -49,6 +50,7 @@ class Loop:
     bus: Bus
     supply: Supply
     rules: Rules
+    ways: Ways
     call_back: str
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _keen_until: float = 0.0
@@ -111,7 +113,7 @@ class Loop:
             await self._let_time_pass(db, now)
         if now - self._matched >= self.rules.batch:
             self._matched = now
-            await match_waiting(db, self.supply, self.rules, now)
+            await match_waiting(db, self.supply, self.rules, self.ways, now)
         try:
             while await speak(db, self.bus, self.call_back, datetime.now(UTC)):
                 pass

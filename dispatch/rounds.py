@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -11,27 +13,27 @@ import structlog
 from dispatch import lock_out, lookout, queries
 from dispatch.booking import Actor
 from dispatch.errors import BookingError, TaxiTaken
-from dispatch.match.plan import Mode, Offer, Policy, match
+from dispatch.match.plan import Mode, Offer, Plan, Policy, match
 from dispatch.match.snapshot import BOOKING, Snapshot, State
-from dispatch.match.why import Explanation
+from dispatch.match.why import Decision, Explanation
 from dispatch.queries import Standing
 from dispatch.rules import Rules
 from dispatch.store import Author, keep, offer
 from dispatch.supply import Supply
+from dispatch.ways import Ways
 from tracking.database import Connection
 
 log = structlog.get_logger()
 SYSTEM = Author(Actor.SYSTEM, "system:dispatch")
 
 
-async def match_waiting(db: Connection, supply: Supply, rules: Rules, now: datetime) -> int:
+async def match_waiting(db: Connection, supply: Supply, rules: Rules, ways: Ways, now: datetime) -> int:
     """Ask taxis about what waits; returns how many bookings were offered."""
     waiting = await queries.waiting(db, now)
     if not waiting:
         return 0
     known = await snapshot(db, supply, waiting, rules, now)
-    plan = match(known, rules.policy)
-    reasons = Explanation(plan)
+    plan, decisions = await asyncio.to_thread(_decide, known, rules.policy, ways)
     asked = [one for one in plan.offers if _asks(known, one)]
     offered = []
     for one in asked:
@@ -44,8 +46,15 @@ async def match_waiting(db: Connection, supply: Supply, rules: Rules, now: datet
         except BookingError as error:  # cancelled in between
             log.info("booking not waiting any more", booking=one.booking, cause=str(error))
     if offered:
-        await keep(db, known, [(number, reasons.of(str(number))) for number in offered])
+        await keep(db, known, [(number, decisions[str(number)]) for number in offered])
     return len(offered)
+
+
+def _decide(known: Snapshot, policy: Policy, ways: Ways) -> tuple[Plan, dict[str, Decision]]:
+    """The plan, and why each booking that it offers is offered so."""
+    plan = match(known, replace(policy, way=ways.at(known.now, len(known.bookings))))
+    reasons = Explanation(plan)
+    return plan, {one.booking: reasons.of(one.booking) for one in plan.offers}
 
 
 def _asks(known: Snapshot, one: Offer) -> bool:

@@ -1,7 +1,8 @@
-"""What is said to a taxi about an order, in the commands of the gateway (JT/T 905.2-2014, tables 48-53).
+"""What is said to a taxi about an order, in the commands of the gateway.
 
-An offer names a rough place only: everybody who is asked reads it. The passenger's number is never
-said; the driver who has won calls back through the centre.
+Terminals of JT/T 905 have messages for orders (905.2-2014, tables 48-53). Others are asked a question (JT/T 808,
+0x8302) and told the rest as texts. An offer names a rough place only: everybody who is asked reads it. The
+passenger's number is never said; the driver who has won calls back through the centre.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 
-from dispatch.booking import Booking, Place
-from gateway.command import AwardOrder, CancelOrder, Command, OfferOrder, RefuseOrder
+from dispatch.booking import Booking
+from dispatch.clock import CITY
+from gateway.command import Ask, AwardOrder, CancelOrder, Command, OfferOrder, RefuseOrder, SendText
 
 HOUSE = re.compile(r"\s*\d+\s*(?:号(?!线)|弄|栋|幢|单元|室)")
 """Where a Chinese address becomes exact."""
 SHORT = 12
+ANSWERS = ("接单", "不接")
+"""What a driver chooses from where a terminal has no screen for orders; numbered from 1."""
+TAKES = 1
 
 
 class Saying(enum.StrEnum):
@@ -39,12 +44,21 @@ LASTS: Mapping[Saying, timedelta] = {
 
 def command(saying: Saying, taxi: str, order: int, booking: Booking | None, call_back: str) -> Command | None:
     """How it is said; None when nothing is known of the order that would have to be told."""
+    if booking is None and saying not in (Saying.REFUSE, Saying.CANCEL):
+        return None
+    say = _on_screen if has_order_screen(taxi) else _in_words
+    return say(saying, taxi, order, booking, call_back)
+
+
+def has_order_screen(taxi: str) -> bool:
+    return taxi.startswith("jt905/")
+
+
+def _on_screen(saying: Saying, taxi: str, order: int, booking: Booking | None, call_back: str) -> Command:
     if saying is Saying.REFUSE:
         return RefuseOrder(terminal=taxi, order=order)
-    if saying is Saying.CANCEL:
+    if saying is Saying.CANCEL or booking is None:
         return CancelOrder(terminal=taxi, order=order)
-    if booking is None:
-        return None
     kind = "immediate" if booking.wanted is None else "booking"
     if saying is Saying.AWARD:
         goal = booking.destination
@@ -57,19 +71,27 @@ def command(saying: Saying, taxi: str, order: int, booking: Booking | None, call
     return OfferOrder(terminal=taxi, order=order, kind=kind, description=_rough(booking), wanted=booking.wanted)
 
 
+def _in_words(saying: Saying, taxi: str, order: int, booking: Booking | None, call_back: str) -> Command:
+    if saying is Saying.REFUSE:
+        return SendText(terminal=taxi, text=f"电召{order}已由其他车辆承接")
+    if saying is Saying.CANCEL or booking is None:
+        return SendText(terminal=taxi, text=f"电召{order}已取消，请勿前往", urgent=True)
+    when = f"{booking.wanted.astimezone(CITY):%d日%H:%M}" if booking.wanted else "现在"
+    if saying is Saying.OFFER:
+        return Ask(terminal=taxi, question=f"电召{order}：{_rough(booking)}，{when}用车，接单吗？", answers=ANSWERS)
+    text = f"电召{order}由您承接：{when}，{_door(booking)}。联系乘客请拨{call_back}"
+    return SendText(terminal=taxi, text=text, urgent=True)
+
+
 def _rough(booking: Booking) -> str:
-    """Where it begins and about where it goes, without gate, rider or remark."""
-    goal = f"→{_short(booking.destination)}" if booking.destination else ""
-    return f"{_short(booking.pick_up)}{goal}"
-
-
-def _short(place: Place) -> str:
-    """The road or the landmark: an exact address is for the driver who has won."""
-    name = place.name.strip()
-    return (HOUSE.split(name, maxsplit=1)[0] or name)[:SHORT]
+    """The road or the landmark, and how many. Door, goal and rider are for the driver who has won: nobody picks."""
+    name = booking.pick_up.name.strip()
+    many = f" {booking.passengers}人" if booking.passengers > 1 else ""
+    return (HOUSE.split(name, maxsplit=1)[0] or name)[:SHORT] + many
 
 
 def _door(booking: Booking) -> str:
     """What the driver who has won must know, the most needed first: a terminal shows sixty bytes."""
-    parts = (booking.pick_up.name, booking.pick_up.note, booking.rider, booking.note)
+    goal = f"→{booking.destination.name}" if booking.destination else ""
+    parts = (booking.pick_up.name, booking.pick_up.note, booking.rider, goal, booking.note)
     return " ".join(part.strip() for part in parts if part.strip())

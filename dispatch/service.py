@@ -17,7 +17,7 @@ import structlog
 from dispatch.cells import RESOLUTION
 from dispatch.loop import Loop
 from dispatch.supply import Supply
-from gateway.bus import FIX_SUBJECT, REPORT_SUBJECT, Bus
+from gateway.bus import COMMAND_STATE_SUBJECT, FIX_SUBJECT, REPORT_SUBJECT, Bus
 from gateway.report import FixBatch
 
 log = structlog.get_logger()
@@ -35,7 +35,8 @@ async def serve(bus: Bus, supply: Supply, loop: Loop, stop: asyncio.Event) -> No
             group.create_task(_follow(bus, supply), name="follow"),
             group.create_task(_answer(bus, supply), name="nearest"),
             group.create_task(_tell(bus, supply), name="cells"),
-            group.create_task(_hear(bus, loop), name="answers"),
+            group.create_task(_hear(bus, REPORT_SUBJECT, b'"order_answer"', loop), name="answers"),
+            group.create_task(_hear(bus, COMMAND_STATE_SUBJECT, b"saying-", loop), name="fates"),
             group.create_task(loop.run(), name="bookings"),
         ]
         await stop.wait()
@@ -52,11 +53,11 @@ async def _follow(bus: Bus, supply: Supply) -> None:
                 log.warning("live feed: message refused", cause=str(error))
 
 
-async def _hear(bus: Bus, loop: Loop) -> None:
-    """Word of drivers' answers; what they are is read from the history."""
-    async with bus.subscribe(REPORT_SUBJECT) as messages:
+async def _hear(bus: Bus, subject: str, sign: bytes, loop: Loop) -> None:
+    """Word that drivers have answered; what they said is read from the history."""
+    async with bus.subscribe(subject) as messages:
         async for message in messages:
-            if b'"order_answer"' in message.payload:
+            if sign in message.payload:
                 loop.heard()
 
 

@@ -36,8 +36,13 @@ class Term(Protocol):
 
 
 class PickUp(Term, Protocol):
-    """The way to the passenger. fastest: m/s in a straight line that no way beats; dear: only for the short list."""
+    """The way to the passenger.
 
+    fastest: m/s in a straight line that no way beats; dear: only for the short list; basis: "roads" or "straight".
+    """
+
+    @property
+    def basis(self) -> str: ...
     @property
     def fastest(self) -> float: ...
     @property
@@ -50,6 +55,7 @@ class Straight:
 
     fastest: float = STREET_M_S
     name = "pick_up"
+    basis = "straight"
     over: Literal["pair"] = "pair"
     dear = False
 
@@ -74,6 +80,7 @@ class Road:
     times: RoadTimes
     fastest: float = 33.4
     name = "pick_up"
+    basis = "roads"
     over: Literal["pair"] = "pair"
     dear = True
 

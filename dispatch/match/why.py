@@ -71,6 +71,7 @@ class Decision:
 
     candidates  the least costly ones, whether free or given to somebody else
     excluded    the nearest ones that could not be chosen;  excluded_count  all of them, by reason
+    way         what times to the passenger rest on: "roads", or "straight" lines where there are none
     """
 
     snapshot: str
@@ -83,6 +84,7 @@ class Decision:
     excluded: tuple[Excluded, ...]
     excluded_count: dict[str, int]
     nearest_first: NearestFirst
+    way: str
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -112,7 +114,7 @@ class Explanation:
         return Decision(
             self._known.digest, self._known.now.isoformat(), booking, str(mode), offer.taxis if offer else (),
             None if chosen is None else self._known.taxi_ids[chosen], tuple(self._candidates(index)), excluded, count,
-            self._nearest_first_for(index),
+            self._nearest_first_for(index), self._plan.policy.way.basis,
         )  # fmt: skip
 
     def _candidates(self, booking: int) -> Iterable[Candidate]:

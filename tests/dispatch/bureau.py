@@ -17,10 +17,11 @@ from dispatch.booking import Actor, Booking, Event, Place, State
 from dispatch.migrate import migrate
 from dispatch.queries import Standing
 from dispatch.store import Author, create, happen
+from gateway.report import terminal_key
 from gateway.wire.message import Message
 from tests import stack
 from tests.centre import Centre, centre
-from tests.terminals import Terminal905, fix
+from tests.terminals import NUMBER, Terminal808, Terminal905, fix
 from tracking.database import Connection
 
 DOOR = Place("前进中路168号人民医院", 31.3850, 120.9550, "急诊门口")
@@ -28,6 +29,7 @@ GOAL = Place("昆山南站", 31.3510, 120.9560)
 DESK = Author(Actor.DISPATCHER, "wang")
 CALLER = Author(Actor.CALL_TAKER, "li")
 OFFER, RESULT, CANCEL, GRAB, FINISHED, DROPPED = 0x8B00, 0x8B01, 0x8B09, 0x0B01, 0x0B07, 0x0B08
+QUESTION, TEXT = 0x8302, 0x8300
 OCCUPIED = 1 << 9
 T = TypeVar("T")
 
@@ -79,6 +81,33 @@ class Isu(Terminal905):
     @property
     def key(self) -> str:
         return f"jt905/{self.number}"
+
+
+class Tracker(Terminal808):
+    """A taxi whose terminal of JT/T 808 (2013) has no screen for orders: its driver is asked questions."""
+
+    def at(self, lat: float, lon: float) -> None:
+        assert self.result(0x0200, fix(datetime.now(UTC).replace(microsecond=0), lat=lat, lon=lon, speed=0)) == 0
+
+    def asked(self) -> Message:
+        while (message := self.hear()).header.message_id != QUESTION:
+            self.acknowledge(message)
+        return message
+
+    def chooses(self, question: Message, answer: int) -> None:
+        fields = {"ack_serial": question.header.serial, "answer_id": answer}
+        self.socket.sendall(self.frame(0x0302, fields))
+
+    def told(self) -> str:
+        while True:
+            message = self.hear()
+            self.acknowledge(message)
+            if message.header.message_id == TEXT:
+                return str(message.fields["text"])
+
+    @property
+    def key(self) -> str:
+        return terminal_key("jt808", self.number)
 
 
 @dataclass
@@ -136,6 +165,14 @@ class Bureau:
         isu.by(place, metres)
         return isu
 
+    def tracker(self, edition: int = 2013) -> Tracker:
+        """A taxi with a terminal of JT/T 808, at the door."""
+        told = self._stack.enter_context(Tracker(self.centre.process.ports["jt808"], NUMBER, edition))
+        assert isinstance(told, Tracker)
+        told.log_in()
+        told.at(DOOR.lat, DOOR.lon)
+        return told
+
     def start(self) -> Self:
         """Dispatch, or another one."""
         self.dispatch = self._stack.enter_context(
@@ -152,6 +189,7 @@ def bureau(var: Path, database: str, taxis: int, **settings: str) -> Iterator[Bu
     """taxis: enrolled as 100200000001 and so on; settings: of dispatch."""
     migrate(database)
     roll = [f"{number(n)},jt905,苏ET{n:04},taxi,鹿鸣出租" for n in range(1, taxis + 1)]
+    roll.append(f"{NUMBER},jt808,苏ET1001,taxi,鹿鸣出租")
     with centre(var, database, roll) as running:
         told = Bureau(running, settings, running.process.running)
         try:

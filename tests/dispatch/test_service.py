@@ -33,7 +33,7 @@ def test_from_a_call_to_the_end_of_the_journey(start: Start):
         taxi = office.taxi(number(1), metres=800)
         order = office.book()
         shown = taxi.shown().fields
-        assert (shown["order"], shown["type"], shown["description"]) == (order, 0, "前进中路→昆山南站")
+        assert (shown["order"], shown["type"], shown["description"]) == (order, 0, "前进中路")
         taxi.grab(order)
         won = taxi.won(order)
         assert won["phone"] == "00000095128"
@@ -201,3 +201,39 @@ def test_a_second_dispatch_stands_by_and_takes_over(start: Start):
         office.becomes(first_order, State.COMPLETED)
         first.kill()
         taxi.takes(office.book("call 2"))
+
+
+def test_a_terminal_without_an_order_screen_is_asked_and_told_in_words(start: Start):
+    with start(0) as office:
+        taxi = office.tracker()
+        order = office.book()
+        question = taxi.asked()
+        assert "前进中路" in question.fields["question"]
+        assert "168" not in question.fields["question"]
+        assert "昆山南站" not in question.fields["question"]
+        assert [answer["text"] for answer in question.fields["answers"]] == ["接单", "不接"]
+        taxi.chooses(question, 1)
+        text = taxi.told()
+        assert "急诊门口" in text
+        assert "00000095128" in text
+        assert office.becomes(order, State.ACCEPTED).taxi == taxi.key
+        office.do(order, Event.CANCEL)
+        assert "已取消" in taxi.told()
+
+
+def test_a_driver_who_chooses_no_is_not_asked_again_about_it(start: Start):
+    with start(1) as office:
+        taxi = office.tracker()
+        order = office.book()
+        taxi.chooses(taxi.asked(), 2)
+        other = office.taxi(number(1), metres=4000)
+        other.takes(order)
+        assert ("pass", taxi.key) in office.past(order)
+
+
+def test_a_terminal_that_knows_no_questions_costs_no_time(start: Start):
+    with start(1) as office:
+        office.tracker(edition=2019)
+        order = office.book()
+        other = office.taxi(number(1), metres=4000)
+        other.takes(order)

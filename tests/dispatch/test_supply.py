@@ -19,6 +19,7 @@ from dispatch.migrate import migrate
 from dispatch.rules import Rules
 from dispatch.service import CELLS_SUBJECT, NEAREST_SUBJECT, nearest, serve
 from dispatch.supply import STALE, Supply
+from dispatch.ways import Ways
 from gateway.bus import FIX_SUBJECT, Bus, BusError, MemoryBus, NatsBus
 from gateway.report import Alarm, Enrolment, FixBatch, Flag, Status
 from tests import stack
@@ -125,7 +126,7 @@ async def ask(bus: Bus, of: Bus, database: str, batches: Sequence[FixBatch]) -> 
     """Publish, ask, hear the cells through `bus`; the service sits on `of`."""
     migrate(database)
     stop, supply = asyncio.Event(), Supply()
-    loop = Loop(database, of, supply, Rules(), "00000095128")
+    loop = Loop(database, of, supply, Rules(), Ways(Path("nowhere"), database), "00000095128")
     async with asyncio.TaskGroup() as group, bus.subscribe(CELLS_SUBJECT) as cells:
         group.create_task(serve(of, supply, loop, stop))
         answer: list[dict] = []
