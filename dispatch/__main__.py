@@ -14,11 +14,14 @@ import psycopg
 import structlog
 import uvloop
 
-from dispatch import solve
+from dispatch import equipment, solve, zones
 from dispatch.errors import DispatchError, InputError
 from dispatch.loop import Loop
+from dispatch.match.plan import Policy
 from dispatch.migrate import migrate
+from dispatch.rounds import Rounds
 from dispatch.rules import Rules
+from dispatch.scene import Scene
 from dispatch.service import serve
 from dispatch.settings import Settings
 from dispatch.supply import Supply
@@ -41,9 +44,25 @@ async def run(settings: Settings, url: str) -> None:
         supply.start_with(await vehicles(db), now)
     supply.forget_stale(now)
     log.info("dispatch starts", vacant=len(supply))
-    bus, rules = NatsBus(settings.bus_url, "dispatch"), Rules(answer=timedelta(seconds=settings.answer_s))
-    ways = Ways(settings.roads_dir or settings.var / "roads", url)
-    await serve(bus, supply, Loop(url, bus, supply, rules, ways, settings.call_back), stop)
+    areas = zones.read(settings.zones) if settings.zones else ()
+    rules = Rules(policy=Policy(zones=tuple(area.zone for area in areas)), answer=timedelta(seconds=settings.answer_s))
+    bus, ways = NatsBus(settings.bus_url, "dispatch"), Ways(settings.roads_dir or settings.var / "roads", url)
+    loop = Loop(url, bus, rules, Rounds(Scene(supply, rules, areas), ways), settings.call_back)
+    await serve(bus, supply, loop, stop)
+
+
+def import_equipment(path: str) -> int:
+    """Raises InputError and OSError."""
+    rows = equipment.parse(Path(path))
+    url = _database(Settings())
+
+    async def store() -> None:
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as db:
+            await equipment.store(db, rows)
+
+    asyncio.run(store())
+    print(f"{len(rows)} taxis")
+    return 0
 
 
 def solve_file(path: str) -> int:
@@ -61,10 +80,15 @@ def solve_file(path: str) -> int:
 
 def serve_forever() -> int:
     settings = Settings()
+    uvloop.run(run(settings, _database(settings)))
+    return 0
+
+
+def _database(settings: Settings) -> str:
+    """URL of the database, in this version's schema."""
     url = settings.database_url or embedded.start(settings.var.resolve() / "postgres")
     migrate(url)
-    uvloop.run(run(settings, url))
-    return 0
+    return url
 
 
 def main() -> int:
@@ -74,9 +98,13 @@ def main() -> int:
     commands.add_parser("serve", help="follow the live feed and work off bookings; settings are TAXIHUB_... variables")
     solving = commands.add_parser("solve", help="the best assignment for a snapshot in JSON")
     solving.add_argument("snapshot", help="file, - for standard input")
+    equipping = commands.add_parser("equipment", help="what taxis can take along, in place of what was known")
+    equipping.add_argument("file", help="CSV of plate, seats, abilities")
     arguments = parser.parse_args()
     try:
-        return solve_file(arguments.snapshot) if arguments.command == "solve" else serve_forever()
+        if arguments.command == "solve":
+            return solve_file(arguments.snapshot)
+        return import_equipment(arguments.file) if arguments.command == "equipment" else serve_forever()
     except (DispatchError, TrackingError, psycopg.Error, OSError) as error:
         print(f"dispatch: {error}", file=sys.stderr)
         return 2

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 CITY = ZoneInfo("Asia/Shanghai")
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+"""Before anything was looked at."""

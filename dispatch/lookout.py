@@ -166,16 +166,41 @@ async def taxis(db: Connection) -> frozenset[str]:
     return frozenset(row[0] for row in await cursor.fetchall())
 
 
-async def drivers(db: Connection, now: datetime) -> dict[str, str]:
-    """Licence of the driver who is signed in, by terminal."""
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Who drives a taxi: licence, since when he is signed in, and what he has taken since, yuan."""
+
+    driver: str
+    since: datetime
+    taken: float
+
+
+async def duties(db: Connection, now: datetime) -> dict[str, Duty]:
+    """By terminal, of drivers who are signed in."""
     cursor = await db.execute(
         """
-        SELECT DISTINCT ON (report ->> 'terminal') report ->> 'terminal', report ->> 'kind',
-            report ->> 'driver_licence'
-        FROM message CROSS JOIN jsonb_array_elements(reports) AS report
-        WHERE name IN ('sign_in', 'sign_out') AND received > %s AND report ->> 'kind' IN ('sign_in', 'sign_out')
-        ORDER BY report ->> 'terminal', received DESC, id DESC
+        WITH last AS (
+            SELECT DISTINCT ON (terminal_id) terminal_id, report ->> 'kind' AS kind, received,
+                report ->> 'driver_licence' AS driver
+            FROM message CROSS JOIN jsonb_array_elements(reports) AS report
+            WHERE name IN ('sign_in', 'sign_out') AND received > %s AND report ->> 'kind' IN ('sign_in', 'sign_out')
+            ORDER BY terminal_id, received DESC, message.id DESC
+        )
+        SELECT terminal.key, driver, received, (
+            SELECT coalesce(sum(amount), 0) FROM meter_record
+            WHERE meter_record.terminal_id = last.terminal_id AND began >= received
+        ) FROM last JOIN terminal ON terminal.id = last.terminal_id WHERE kind = 'sign_in'
         """,
         (now - SIGN_IN_LASTS,),
     )
-    return {taxi: licence for taxi, kind, licence in await cursor.fetchall() if kind == "sign_in"}
+    return {taxi: Duty(driver, since, float(taken)) for taxi, driver, since, taken in await cursor.fetchall()}
+
+
+async def clearing(db: Connection) -> dict[str, tuple[float, float]]:
+    """Where taxis with a booked passenger aboard will be free: (lat, lon) of the goal, where it is known."""
+    cursor = await db.execute(
+        "SELECT assignment.taxi, (destination ->> 'lat')::float8, (destination ->> 'lon')::float8 FROM booking"
+        " JOIN assignment ON assignment.booking_id = booking.id AND assignment.until = 'infinity'"
+        " WHERE booking.state = 'on_board' AND destination IS NOT NULL AND jsonb_array_length(stops) = 0"
+    )
+    return {taxi: (lat, lon) for taxi, lat, lon in await cursor.fetchall()}

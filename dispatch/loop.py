@@ -17,14 +17,13 @@ import structlog
 
 from dispatch import answers, lookout
 from dispatch.booking import Event
+from dispatch.clock import LONG_AGO
 from dispatch.errors import BookingError
 from dispatch.mouth import speak
 from dispatch.rides import happening
-from dispatch.rounds import SYSTEM, match_waiting
+from dispatch.rounds import SYSTEM, Rounds
 from dispatch.rules import Rules
 from dispatch.store import happen, turn_down
-from dispatch.supply import Supply
-from dispatch.ways import Ways
 from gateway.bus import Bus, BusError
 from tracking.database import Connection
 from tracking.queries import stored_up_to
@@ -39,7 +38,6 @@ FAR, NEAR = timedelta(days=1), timedelta(minutes=10)
 """How far back answers are looked for that were not followed: at first and now and then, and always."""
 FAR_EVERY = timedelta(minutes=1)
 RIDE_FIXES, RIDES_EVERY = timedelta(minutes=5), timedelta(seconds=1)
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -48,9 +46,8 @@ class Loop:
 
     url: str
     bus: Bus
-    supply: Supply
     rules: Rules
-    ways: Ways
+    rounds: Rounds
     call_back: str
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _keen_until: float = 0.0
@@ -109,11 +106,12 @@ class Loop:
         await self._follow_answers(db, now)
         if now - self._followed >= RIDES_EVERY:
             self._followed = now
+            self.rounds.scene.line_up(now)
             await self._follow_rides(db, now)
             await self._let_time_pass(db, now)
         if now - self._matched >= self.rules.batch:
             self._matched = now
-            await match_waiting(db, self.supply, self.rules, self.ways, now)
+            await self.rounds.match_waiting(db, now)
         try:
             while await speak(db, self.bus, self.call_back, datetime.now(UTC)):
                 pass

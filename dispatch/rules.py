@@ -22,6 +22,9 @@ class Rules:
     board_m      from the pick-up: a meter that starts farther away carries somebody else
     dropped      how long a driver who dropped an order gets no offers
     window       in which drivers' share of refusals is counted
+    shift        of a driver from his sign-in;  settled  after which his income an hour says something
+    street_m_s   how fast a passenger comes nearer to his goal in a straight line
+    retold       after which it is told again why a booking waits
     """
 
     policy: Policy = field(default_factory=Policy)
@@ -38,3 +41,7 @@ class Rules:
     board_m: float = 500.0
     dropped: timedelta = timedelta(minutes=10)
     window: timedelta = timedelta(days=30)
+    shift: timedelta = timedelta(hours=12)
+    settled: timedelta = timedelta(hours=1)
+    street_m_s: float = 7.0
+    retold: timedelta = timedelta(minutes=1)

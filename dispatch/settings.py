@@ -23,3 +23,6 @@ class Settings(BaseSettings):
     roads_dir: Path | None = Field(
         None, description="Road network that `python -m tracking roads build` makes; default: roads in TAXIHUB_VAR"
     )
+    zones: Path | None = Field(
+        None, description="GeoJSON of zones with a way of offering of their own, and of ranks; see dispatch/zones.py"
+    )

@@ -15,7 +15,7 @@ import psycopg
 import structlog
 from numpy.typing import NDArray
 
-from dispatch.clock import CITY
+from dispatch.clock import CITY, LONG_AGO
 from dispatch.match.terms import PickUp, Road, Straight
 from tracking.roads.engine import Engine
 from tracking.roads.learned import closures, hour_of_week, pace
@@ -26,7 +26,6 @@ Floats = NDArray[np.float64]
 MOST = 60
 """Callers whose roads are asked for in one round: an engine takes about 20 ms for each."""
 FRESH = timedelta(minutes=10)
-LONG_AGO = datetime.min.replace(tzinfo=CITY)
 
 
 @dataclass

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -29,7 +31,7 @@ GOAL = Place("昆山南站", 31.3510, 120.9560)
 DESK = Author(Actor.DISPATCHER, "wang")
 CALLER = Author(Actor.CALL_TAKER, "li")
 OFFER, RESULT, CANCEL, GRAB, FINISHED, DROPPED = 0x8B00, 0x8B01, 0x8B09, 0x0B01, 0x0B07, 0x0B08
-QUESTION, TEXT = 0x8302, 0x8300
+QUESTION, TEXT, SIGN_IN = 0x8302, 0x8300, 0x0B03
 OCCUPIED = 1 << 9
 T = TypeVar("T")
 
@@ -54,6 +56,15 @@ class Isu(Terminal905):
             self.acknowledge(message)
             if message.header.message_id == message_id:
                 return message
+
+    def signs_in(self, driver: str) -> None:
+        """A driver by his licence, an hour ago by his meter."""
+        on = datetime.now(UTC) - timedelta(hours=1)
+        place = {
+            key: value for key, value in fix(on.replace(microsecond=0)).items() if key not in ("altitude", "items")
+        }
+        fields = {"position": place, "company_licence": "1", "driver_licence": driver, "plate": "ET0001", "on": on}
+        assert self.result(SIGN_IN, fields) == 0
 
     def shown(self) -> Message:
         """The next order on the screen."""
@@ -179,6 +190,20 @@ class Bureau:
             stack.dispatch(self.centre.var, self.centre.database, self.centre.bus.url, **self.settings)
         )
         return self
+
+    def environment(self) -> dict[str, str]:
+        """For commands beside the bureau."""
+        return {**os.environ, "TAXIHUB_DATABASE_URL": self.centre.database, "TAXIHUB_VAR": str(self.centre.var)}
+
+    def decided(self, number: int) -> list[dict[str, Any]]:
+        """Why, once anything was decided about a booking."""
+        return stack.eventually(lambda: self.desk(lambda db: queries.decisions(db, number)) or None, "it is decided")
+
+    def turns(self) -> None:
+        """Until dispatch has gone about its work once more: a booking that nobody can serve is decided upon."""
+        nobody = self.book(f"nobody {time.monotonic_ns()}", passengers=50)
+        self.decided(nobody)
+        self.do(nobody, Event.CANCEL)
 
     def close(self) -> None:
         self._stack.close()

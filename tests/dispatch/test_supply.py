@@ -16,7 +16,9 @@ from dispatch.match.exclusion import Limits
 from dispatch.match.plan import Policy, match
 from dispatch.match.snapshot import BOOKING, Snapshot, State
 from dispatch.migrate import migrate
+from dispatch.rounds import Rounds
 from dispatch.rules import Rules
+from dispatch.scene import Scene
 from dispatch.service import CELLS_SUBJECT, NEAREST_SUBJECT, nearest, serve
 from dispatch.supply import STALE, Supply
 from dispatch.ways import Ways
@@ -126,7 +128,8 @@ async def ask(bus: Bus, of: Bus, database: str, batches: Sequence[FixBatch]) -> 
     """Publish, ask, hear the cells through `bus`; the service sits on `of`."""
     migrate(database)
     stop, supply = asyncio.Event(), Supply()
-    loop = Loop(database, of, supply, Rules(), Ways(Path("nowhere"), database), "00000095128")
+    rounds = Rounds(Scene(supply, Rules(), ()), Ways(Path("nowhere"), database))
+    loop = Loop(database, of, Rules(), rounds, "00000095128")
     async with asyncio.TaskGroup() as group, bus.subscribe(CELLS_SUBJECT) as cells:
         group.create_task(serve(of, supply, loop, stop))
         answer: list[dict] = []
