@@ -45,7 +45,10 @@ async def run(settings: Settings, url: str) -> None:
     supply.forget_stale(now)
     log.info("dispatch starts", vacant=len(supply))
     areas = zones.read(settings.zones) if settings.zones else ()
-    rules = Rules(policy=Policy(zones=tuple(area.zone for area in areas)), answer=timedelta(seconds=settings.answer_s))
+    rules = Rules(
+        policy=Policy(zones=tuple(area.zone for area in areas)), answer=timedelta(seconds=settings.answer_s),
+        dropped=timedelta(seconds=settings.lock_out_s),
+    )  # fmt: skip
     bus, ways = NatsBus(settings.bus_url, "dispatch"), Ways(settings.roads_dir or settings.var / "roads", url)
     loop = Loop(url, bus, rules, Rounds(Scene(supply, rules, areas), ways), settings.call_back)
     await serve(bus, supply, loop, stop)

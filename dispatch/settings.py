@@ -20,6 +20,7 @@ class Settings(BaseSettings):
         "00000095128", pattern=r"^\d{11}$", description="Number that drivers call to reach a passenger, 11 digits"
     )
     answer_s: float = Field(20.0, gt=0, description="How long a driver may think about an offer, s")
+    lock_out_s: float = Field(600.0, gt=0, description="How long a driver who dropped an order gets no offers, s")
     roads_dir: Path | None = Field(
         None, description="Road network that `python -m tracking roads build` makes; default: roads in TAXIHUB_VAR"
     )
