@@ -21,15 +21,24 @@ from dashboard.parts import Options, Parts
 from dashboard.server import listen, serve
 from dashboard.settings import Settings
 from dashboard.stream import LiveFeed
+from dispatch import intake, tariff, zones
+from dispatch.desk import Desk
+from dispatch.errors import DispatchError
+from dispatch.migrate import migrate
+from dispatch.sealing import Keys
+from dispatch.tariff import Book
 from gateway.bus import Bus, MemoryBus, NatsBus
 from gateway.log import configure
 from tracking import embedded, people
 from tracking.database import Database
 from tracking.errors import PeopleError, TrackingError
-from tracking.migrate import migrate
 from tracking.people import Role
+from tracking.roads.engine import Engine
+from tracking.roads.port import Roads, RoadsError
+from tracking.roads.straight import Straight
 
 OPERATOR = "system:command line"
+KUNSHAN = Path(tariff.__file__).parent / "tariffs" / "kunshan.toml"
 
 
 def database_url(settings: Settings) -> str:
@@ -37,7 +46,7 @@ def database_url(settings: Settings) -> str:
 
 
 def compose(settings: Settings) -> Parts:
-    """The process from its settings. Raises DashboardError and TrackingError."""
+    """The process from its settings. Raises DashboardError, DispatchError and TrackingError."""
     try:
         ZoneInfo(settings.timezone)
     except (ZoneInfoNotFoundError, ValueError) as error:
@@ -49,7 +58,25 @@ def compose(settings: Settings) -> Parts:
         (settings.map_lon, settings.map_lat), settings.map_zoom,
         settings.map_file or settings.var / "map" / "base.pmtiles", Path(__file__).parent / "static",
     )  # fmt: skip
-    return Parts(options, bus, settings.bus_url, database, LiveFeed(bus, database, settings.live_tick_s))
+    feed = LiveFeed(bus, database, settings.live_tick_s)
+    return Parts(options, bus, settings.bus_url, database, feed, _desk(settings), _tariffs(settings), _roads(settings))
+
+
+def _desk(settings: Settings) -> Desk:
+    ring = zones.read(settings.area)[0].ring if settings.area else ()
+    return Desk(Keys.read(settings.keys or settings.var / "keys" / "phone.json"), intake.Rules(area=ring))
+
+
+def _tariffs(settings: Settings) -> Book:
+    text = settings.tariffs.read_text("utf-8") if settings.tariffs else KUNSHAN.read_text("utf-8")
+    return tariff.read(text)
+
+
+def _roads(settings: Settings) -> Roads:
+    try:
+        return Engine(settings.roads_dir or settings.var / "roads")
+    except RoadsError:
+        return Straight()
 
 
 def run(settings: Settings) -> int:
@@ -140,7 +167,7 @@ def main() -> int:
         if args.what == "import":
             return import_people(settings, sys.stdin)
         return change_people(settings, args.what, args.name, getattr(args, "role", ""))
-    except (DashboardError, TrackingError, OSError) as error:
+    except (DashboardError, DispatchError, TrackingError, OSError) as error:
         print(f"dashboard: {error}", file=sys.stderr)
         return 2
 

@@ -11,11 +11,11 @@ from dashboard import files
 from dashboard.gate import COOKIE, OPEN, Gate
 from dashboard.parts import Parts
 from dashboard.problem import HANDLERS
-from dashboard.routes import health, live, map, session, storage, vehicles
+from dashboard.routes import bookings, health, live, map, session, storage, vehicles
 from dashboard.routes.answers import PROBLEM_SCHEMA
 
 VERSION = "1"
-DESCRIPTION = """Vehicles, their last states and routes, and the live feed of a taxi bureau.
+DESCRIPTION = """Vehicles, their last states and routes, bookings, and the live feed of a taxi bureau.
 
 Log in with `POST /api/v1/session`; the answer sets a cookie and holds a token for `Authorization: Bearer`.
 Errors are `application/problem+json` (RFC 9457). Times are RFC 3339 in UTC, places WGS-84 degrees.
@@ -32,7 +32,7 @@ def create_app(parts: Parts) -> FastAPI:
     )  # fmt: skip
     app.state.parts = parts
     app.add_middleware(Gate, database=parts.database)
-    for module in (session, vehicles, live, map, storage, health, files):
+    for module in (session, vehicles, bookings, live, map, storage, health, files):
         app.include_router(module.router)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app

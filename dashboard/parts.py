@@ -18,8 +18,13 @@ from dashboard.permission import Permission, permissions
 from dashboard.problem import Problem
 from dashboard.stream import LiveFeed
 from dashboard.throttle import Throttle
+from dispatch import places
+from dispatch.desk import Desk
+from dispatch.places import Gazetteer
+from dispatch.tariff import Book
 from gateway.bus import Bus
 from tracking.database import Connection, Database
+from tracking.roads.port import Place, Roads, Way
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,17 @@ class Options:
     static: Path
 
 
+GAZETTEER_S = 60.0
+
+
+@dataclass
+class _Places:
+    """The gazetteer as it was read last."""
+
+    found: Gazetteer | None = None
+    read: float = 0.0
+
+
 @dataclass(frozen=True)
 class Parts:
     options: Options
@@ -50,10 +66,26 @@ class Parts:
     bus_name: str
     database: Database
     feed: LiveFeed
+    desk: Desk
+    tariffs: Book
+    roads: Roads
+    _places: _Places = field(default_factory=_Places)
     by_address: Throttle = field(default_factory=lambda: Throttle(free=20))
     by_account: Throttle = field(default_factory=lambda: Throttle(free=5))
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """argon2 takes 64 MiB and a core for each password: two at a time."""
+
+    async def gazetteer(self, db: Connection) -> Gazetteer:
+        """Places as they were a minute ago at the latest."""
+        now = asyncio.get_running_loop().time()
+        if self._places.found is None or now - self._places.read > GAZETTEER_S:
+            found = await places.every(db)
+            self._places.found, self._places.read = await asyncio.to_thread(Gazetteer, found), now
+        return self._places.found
+
+    async def routes(self, start: Place, goal: Place) -> list[Way]:
+        """In a thread: an engine takes its time, and has one actor for each."""
+        return await asyncio.to_thread(self.roads.routes, start, goal)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

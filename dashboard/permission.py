@@ -17,6 +17,10 @@ class Permission(enum.StrEnum):
     """See what no table took, and how the history is kept."""
     REPLAY = "replay"
     """Try again what no table took."""
+    BOOKINGS = "bookings"
+    """See bookings, and why taxis were chosen."""
+    BOOK = "book"
+    """Take calls, and put bookings right by hand, as far as the transition table lets the role."""
 
 
 MAY: Mapping[Permission, Set[Role]] = {
@@ -24,6 +28,8 @@ MAY: Mapping[Permission, Set[Role]] = {
     Permission.HISTORY: {Role.ADMINISTRATOR, Role.DISPATCHER, Role.SAFETY_OFFICER, Role.AUDITOR},
     Permission.STORAGE: {Role.ADMINISTRATOR, Role.AUDITOR},
     Permission.REPLAY: {Role.ADMINISTRATOR},
+    Permission.BOOKINGS: {Role.ADMINISTRATOR, Role.DISPATCHER, Role.CALL_TAKER, Role.AUDITOR},
+    Permission.BOOK: {Role.ADMINISTRATOR, Role.DISPATCHER, Role.CALL_TAKER},
 }
 
 

@@ -29,3 +29,9 @@ class Settings(BaseSettings):
     map_lon: float = Field(120.955, ge=-180, le=180, description="Where the map opens, degrees WGS-84")
     map_lat: float = Field(31.385, ge=-85, le=85, description="Where the map opens, degrees WGS-84")
     map_zoom: float = Field(12, ge=0, le=20, description="Zoom at which the map opens")
+    keys: Path | None = Field(
+        None, description="File of the keys that seal telephone numbers; default: keys/phone.json under TAXIHUB_VAR"
+    )
+    area: Path | None = Field(None, description="GeoJSON of the area where people are fetched; without one anywhere")
+    tariffs: Path | None = Field(None, description="Dated tariffs as TOML; default: Kunshan's")
+    roads_dir: Path | None = Field(None, description="Road network for quotes; default: roads in TAXIHUB_VAR")

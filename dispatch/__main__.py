@@ -6,15 +6,17 @@ import argparse
 import asyncio
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 import orjson
 import psycopg
 import structlog
 import uvloop
 
-from dispatch import equipment, solve, zones
+from dispatch import equipment, places, queries, sealing, solve, zones
 from dispatch.errors import DispatchError, InputError
 from dispatch.loop import Loop
 from dispatch.match.plan import Policy
@@ -29,10 +31,12 @@ from dispatch.ways import Ways
 from gateway.bus import NatsBus
 from gateway.log import configure
 from tracking import embedded
+from tracking.database import Connection
 from tracking.errors import TrackingError
 from tracking.queries import vehicles
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 
 async def run(settings: Settings, url: str) -> None:
@@ -54,17 +58,48 @@ async def run(settings: Settings, url: str) -> None:
     await serve(bus, supply, loop, stop)
 
 
+def with_database(do: Callable[[Connection], Awaitable[T]]) -> T:
+    """Something on a connection of our own, in this version's schema."""
+    url = _database(Settings())
+
+    async def connected() -> T:
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as db:
+            return await do(db)
+
+    return asyncio.run(connected())
+
+
 def import_equipment(path: str) -> int:
     """Raises InputError and OSError."""
     rows = equipment.parse(Path(path))
-    url = _database(Settings())
-
-    async def store() -> None:
-        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as db:
-            await equipment.store(db, rows)
-
-    asyncio.run(store())
+    with_database(lambda db: equipment.store(db, rows))
     print(f"{len(rows)} taxis")
+    return 0
+
+
+def import_places(path: str) -> int:
+    """Raises InputError and OSError."""
+    rows = places.parse(Path(path))
+    print(f"{with_database(lambda db: places.store(db, rows))} places")
+    return 0
+
+
+def explain(number: int) -> int:
+    """Why a booking was decided as it was, newest first, as JSON lines. Raises UnknownBooking."""
+
+    async def read(db: Connection) -> list[dict[str, Any]]:
+        await queries.booking(db, number)
+        return await queries.decisions(db, number)
+
+    for decision in reversed(with_database(read)):
+        print(orjson.dumps(decision).decode())
+    return 0
+
+
+def rotate_keys() -> int:
+    settings = Settings()
+    path = settings.keys or settings.var / "keys" / "phone.json"
+    print(f"{with_database(lambda db: sealing.rotate(db, path))} numbers sealed by a new key; restart the console")
     return 0
 
 
@@ -103,11 +138,19 @@ def main() -> int:
     solving.add_argument("snapshot", help="file, - for standard input")
     equipping = commands.add_parser("equipment", help="what taxis can take along, in place of what was known")
     equipping.add_argument("file", help="CSV of plate, seats, abilities")
+    placing = commands.add_parser("places", help="add places that callers name, or put them right")
+    placing.add_argument("file", help=f"CSV of {', '.join(places.COLUMNS)}")
+    explaining = commands.add_parser("explain", help="why a booking was decided as it was")
+    explaining.add_argument("booking", type=int)
+    commands.add_parser("rotate-keys", help="seal all telephone numbers by a new key")
     arguments = parser.parse_args()
+    run_command: dict[str, Callable[[], int]] = {
+        "serve": serve_forever, "solve": lambda: solve_file(arguments.snapshot),
+        "equipment": lambda: import_equipment(arguments.file), "places": lambda: import_places(arguments.file),
+        "explain": lambda: explain(arguments.booking), "rotate-keys": rotate_keys,
+    }  # fmt: skip
     try:
-        if arguments.command == "solve":
-            return solve_file(arguments.snapshot)
-        return import_equipment(arguments.file) if arguments.command == "equipment" else serve_forever()
+        return run_command[arguments.command]()
     except (DispatchError, TrackingError, psycopg.Error, OSError) as error:
         print(f"dispatch: {error}", file=sys.stderr)
         return 2

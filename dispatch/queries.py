@@ -81,6 +81,68 @@ async def of_phone(db: Connection, index: bytes, since: datetime) -> list[Standi
     return await _many(db, condition, index, since)
 
 
+async def page(
+    db: Connection, states: Collection[State], before: int, limit: int, *, text: str = "", index: bytes | None = None
+) -> list[Standing]:  # fmt: skip
+    """Bookings in these states with numbers below `before`, newest first. text: in place, rider, note or number."""
+    return await _many(
+        db,
+        "booking.id < %s AND booking.state = ANY(%s) AND (%s::bytea IS NULL OR booking.phone_index = %s)"
+        " AND (%s = '' OR booking.id::text = %s OR strpos(lower(concat_ws(' ', pick_up ->> 'name',"
+        " destination ->> 'name', rider, note)), lower(%s)) > 0) ORDER BY booking.id DESC LIMIT %s",
+        before, list(states), index, index, text, text, text, limit,
+    )  # fmt: skip
+
+
+async def has_key(db: Connection, key: str) -> bool:
+    """Whether a request was taken already."""
+    cursor = await db.execute("SELECT FROM booking WHERE key = %s", (key,))
+    return await cursor.fetchone() is not None
+
+
+async def sealed(db: Connection, numbers: Collection[int]) -> dict[int, bytes]:
+    """Callers' numbers as they are sealed, of those who did not withhold it."""
+    cursor = await db.execute(
+        "SELECT id, phone_sealed FROM booking WHERE id = ANY(%s) AND phone_sealed IS NOT NULL", (list(numbers),)
+    )
+    return {number: bytes(cipher) for number, cipher in await cursor.fetchall()}
+
+
+async def being_asked(db: Connection, numbers: Collection[int]) -> dict[int, list[str]]:
+    """Taxis that have an offer on their screens, by booking."""
+    cursor = await db.execute(
+        "SELECT booking_id, array_agg(taxi ORDER BY id) FROM offer WHERE booking_id = ANY(%s) AND state = 'open'"
+        " GROUP BY booking_id",
+        (list(numbers),),
+    )
+    return dict(await cursor.fetchall())
+
+
+async def plates(db: Connection, taxis: Collection[str]) -> dict[str, str]:
+    """Plate of the car in which a terminal stands, by terminal."""
+    cursor = await db.execute(
+        "SELECT terminal.key, vehicle.plate FROM terminal JOIN fitting ON fitting.terminal_id = terminal.id"
+        " AND fitting.until = 'infinity' JOIN vehicle ON vehicle.id = fitting.vehicle_id WHERE terminal.key = ANY(%s)",
+        (list(taxis),),
+    )
+    return dict(await cursor.fetchall())
+
+
+async def taxi_of(db: Connection, plate: str) -> str | None:
+    """Terminal of a taxi by its plate, as it is said: without the dot, in any case; or its end, where that is one."""
+    said = plate.upper().replace("·", "").replace(" ", "")
+    cursor = await db.execute(
+        "SELECT terminal.key, upper(replace(vehicle.plate, '·', '')) FROM vehicle"
+        " JOIN fitting ON fitting.vehicle_id = vehicle.id AND fitting.until = 'infinity'"
+        " JOIN terminal ON terminal.id = fitting.terminal_id"
+        " WHERE vehicle.vehicle_class = 'taxi' AND right(upper(replace(vehicle.plate, '·', '')), %s) = %s LIMIT 2",
+        (len(said), said),
+    )
+    found = await cursor.fetchall()
+    exact = [key for key, full in found if full == said]
+    return exact[0] if exact else found[0][0] if len(found) == 1 else None
+
+
 async def _many(db: Connection, condition: str, *values: object) -> list[Standing]:
     async with db.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(f"SELECT {COLUMNS} FROM {FROM} WHERE {condition}".encode(), values)

@@ -27,3 +27,6 @@ class Settings(BaseSettings):
     zones: Path | None = Field(
         None, description="GeoJSON of zones with a way of offering of their own, and of ranks; see dispatch/zones.py"
     )
+    keys: Path | None = Field(
+        None, description="File of the keys that seal telephone numbers; default: keys/phone.json under TAXIHUB_VAR"
+    )

@@ -55,9 +55,10 @@ class Created:
 
 
 async def create(db: Connection, booking: Booking, author: Author, phone: Sealed | None = None) -> Created:
-    """A booking in draft. The same again is the same booking; raises KeyUsed when its key stands for another one."""
+    """A booking in draft. The same again, at any time, is the same booking; raises KeyUsed when its key has another."""
     row = _row(booking)
-    digest = sha256(orjson.dumps(row, option=orjson.OPT_SORT_KEYS, default=str)).digest()
+    wish = {name: value for name, value in row.items() if name != "created"} | {"phone": phone and phone.index.hex()}
+    digest = sha256(orjson.dumps(wish, option=orjson.OPT_SORT_KEYS, default=str)).digest()
     columns = {
         name: Jsonb(value) if isinstance(value, dict) or name == "stops" else value for name, value in row.items()
     } | {

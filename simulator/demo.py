@@ -25,10 +25,16 @@ from simulator.broker import BrokerFile
 from simulator.processes import DemoError, Processes, module, program
 
 DEFAULT_PORTS = {"jt808": 6808, "jt905": 6905, "jsatl": 6909, "mqtt": 1883, "nats": 4222, "http": 8080}
-LOGINS = (("admin", "administrator"), ("dispatcher", "dispatcher"), ("officer", "safety_officer"))
+LOGINS = (
+    ("admin", "administrator"),
+    ("dispatcher", "dispatcher"),
+    ("taker", "call_taker"),
+    ("officer", "safety_officer"),
+)
 STARTING = "\0taxihub-demo-starts"
 """Name of a socket in Linux's abstract space: one demo at a time chooses ports and takes them."""
 QUEUE_S = 300.0
+GAZETTEER = Path(__file__).parent / "gazetteer" / "places.csv"
 TRIPS_EVERY_S = 20
 """Between two looks for trips that are over."""
 
@@ -158,6 +164,7 @@ class Demo:
         (self.var / "gateway" / "listening.json").unlink(missing_ok=True)
         await parts.enter_async_context(run.part("gateway", module("gateway", "serve"), env))
         await run.when("gateway", (self.var / "gateway" / "listening.json").exists)
+        await run.once(module("dispatch", "places", str(GAZETTEER)), env)
         await parts.enter_async_context(run.part("dispatch", module("dispatch", "serve"), env))
         await parts.enter_async_context(run.part("dashboard", module("dashboard", "serve"), env))
         address = {name: f"127.0.0.1:{port}" for name, port in ports.items()}

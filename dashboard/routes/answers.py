@@ -12,6 +12,7 @@ WORDS = {
     401: "No log-in, or it has ended",
     403: "Not with this role, or from a page of another site",
     404: "There is no such thing",
+    409: "It cannot be, or not now; `code` and `detail` say why",
     422: "A parameter or the body is malformed; `errors` says which",
     429: "Too many wrong passwords; `Retry-After` says how long to wait",
     503: "The database is away; `Retry-After` says when to try again."

@@ -15,19 +15,24 @@ from dashboard.gate import COOKIE, OPEN
 from dashboard.parts import Options, Parts
 from dashboard.permission import MAY, Permission
 from dashboard.stream import LiveFeed
+from dispatch.desk import Desk
+from dispatch.sealing import Keys
+from dispatch.tariff import Book
 from gateway.bus import MemoryBus
 from tests import stack
 from tests.dashboard.conftest import Api
 from tests.dashboard.test_api import problem
 from tracking.database import Database
 from tracking.people import Role
+from tracking.roads.straight import Straight
 
 
 def all_routes() -> list[tuple[str, str]]:
     """Every method and path that the application has, also those that its description leaves out."""
     bus, database = MemoryBus(), Database("")
     options = Options(*[None] * 7)  # type: ignore[arg-type]
-    app = create_app(Parts(options, bus, "", database, LiveFeed(bus, database, 1)))
+    rest = (Desk(Keys(b"", {})), Book(()), Straight())
+    app = create_app(Parts(options, bus, "", database, LiveFeed(bus, database, 1), *rest))
     found = []
     for route in flattened(app.routes):
         if isinstance(route, APIRoute | Route):
