@@ -69,7 +69,7 @@ def _sealing(settings: Settings, url: str, stop: threading.Event) -> AbstractCon
 
 def _evidence_files(settings: Settings) -> evidence.Files:
     directory = (settings.evidence_dir or settings.var / "evidence").resolve()
-    return evidence.Files(directory, settings.checkpoints or directory / LOG)
+    return evidence.Files(directory, settings.checkpoints or directory / LOG, settings.timezone)
 
 
 def hold_database(settings: Settings, kind: str) -> int:

@@ -148,7 +148,10 @@ class Signer:
 
     def sign(self, header: Header) -> Checkpoint:
         content = header.to_bytes()
-        return Checkpoint(content, self._key.sign(content))
+        return Checkpoint(content, self.sign_bytes(content))
+
+    def sign_bytes(self, content: bytes) -> bytes:
+        return self._key.sign(content)
 
     def master(self) -> bytes:
         """Key of 32 bytes under which the keys of subjects are wrapped."""

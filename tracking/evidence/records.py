@@ -75,7 +75,7 @@ def records(db: Connection, kind: str, keys: Sequence[str] | None = None) -> Ite
 
 def encoded(kind: str, row: dict[str, Any]) -> bytes:
     return json.dumps(
-        {"kind": kind, **row}, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain
+        {"record": kind, **row}, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain
     ).encode()
 
 

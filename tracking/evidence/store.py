@@ -59,8 +59,7 @@ class Part:
     @property
     def entry(self) -> bytes:
         """What of it stands in the seal's tree."""
-        size = len(self.leaves) // merkle.SIZE
-        return f"{self.kind}\n{self.name}\n{int(self.hour.timestamp())}\n{size}\n{self.root.hex()}".encode()
+        return part_entry(self.kind, self.name, self.hour, len(self.leaves) // merkle.SIZE, self.root)
 
     @property
     def order(self) -> tuple[str, datetime, str]:
@@ -80,6 +79,10 @@ def fix_part(seal: int, terminal: str, hour: datetime, keys: Sequence[Key], hash
 
 def record_part(seal: int, kind: str, hour: datetime, keys: Sequence[str], hashes: Sequence[bytes]) -> Part:
     return Part(seal, kind, "", hour, "\n".join(keys).encode(), b"".join(hashes), merkle.root(hashes))
+
+
+def part_entry(kind: str, name: str, hour: datetime, size: int, root: bytes) -> bytes:
+    return f"{kind}\n{name}\n{int(hour.timestamp())}\n{size}\n{root.hex()}".encode()
 
 
 # the chain
@@ -121,6 +124,24 @@ def parts(db: Connection, *, seal: int | None = None, kind: str | None = None) -
     condition, value = ("seal = %s", seal) if kind is None else ("kind = %s", kind)
     for row in db.execute(f"{PARTS} WHERE {condition} ORDER BY seal", (value,)):
         yield Part(*row)
+
+
+def tree(db: Connection, seal: int) -> list[tuple[tuple[str, datetime, str], bytes]]:
+    """A seal's parts in the order of its tree, each with its entry there."""
+    rows_ = db.execute("SELECT kind, hour, name, size, root FROM evidence_part WHERE seal = %s", (seal,)).fetchall()
+    return sorted(
+        ((kind, hour, name), part_entry(kind, name, hour, size, root)) for kind, hour, name, size, root in rows_
+    )
+
+
+def newest_part(db: Connection, kind: str, key: str) -> Part | None:
+    """The last one that holds a record."""
+    found = db.execute(
+        f"{PARTS} WHERE kind = %s AND %s = ANY(string_to_array(convert_from(keys, 'UTF8'), E'\n'))"
+        " ORDER BY seal DESC LIMIT 1",
+        (kind, key),
+    ).fetchone()
+    return Part(*found) if found else None
 
 
 def parts_of(db: Connection, terminals: Collection[str], start: datetime, end: datetime) -> list[Part]:
