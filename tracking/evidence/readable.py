@@ -32,12 +32,15 @@ RULES = {
     "hours": ("疲劳驾驶", "too long at the wheel"), "forbidden_road": ("禁行", "forbidden road"),
 }  # fmt: skip
 LEVELS = {"lead": ("线索", "lead"), "notify": ("建议核实", "worth asking")}
+STATES = {"lead": ("线索", "lead"), "withdrawn": ("已撤回", "withdrawn")}
 STYLE = """
 body{font:14px/1.5 "Noto Sans CJK SC","Microsoft YaHei","PingFang SC",sans-serif;max-width:48em;margin:2em auto;
 padding:0 1em;color:#111}h1{font-size:20px}h2{font-size:16px;margin:1.2em 0 .3em}table{border-collapse:collapse;
 width:100%}td,th{border:1px solid #bbb;padding:.2em .5em;text-align:left;vertical-align:top}small{color:#555}
+table.kept td:first-child{white-space:nowrap;width:12em}
 code{font-size:12px;word-break:break-all}svg{width:100%;height:auto;border:1px solid #bbb;background:#fafafa}
-@media print{body{margin:0}}
+@page{size:A4;margin:10mm}
+@media print{body{margin:0;font-size:11px;line-height:1.3;max-width:none}h1{font-size:15px;margin:0}}
 """
 NOTE = """
 <p>离线核验：请先向主管部门或持有封条副本的单位核对公钥，然后运行
@@ -48,7 +51,7 @@ checkpoints, tells you, and run</small>
 <br><small>A seal proves that this was there when it was sealed and was not changed since, not that the terminal said
 the truth.</small></p>
 """
-WIDTH, HEIGHT, MARGIN = 720.0, 320.0, 20.0
+WIDTH, HEIGHT, MARGIN = 720.0, 260.0, 20.0
 """Of the drawing of the track."""
 
 
@@ -110,6 +113,10 @@ def _number(value: float | None, unit: str = "", digits: int = 1) -> str:
     return "" if value is None or not math.isfinite(value) else f"{value:.{digits}f}{unit}"
 
 
+def _km(metres: float | None) -> str:
+    return "" if metres is None else _number(metres / 1000, " km", 3)
+
+
 # the page
 
 
@@ -133,7 +140,8 @@ def _local(text: str, evidence: Evidence) -> str:
 def _table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
     top = "<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in head) + "</tr>" if head else ""
     lines = ("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table>{top}{''.join(lines)}</table>"
+    kept = "" if head else ' class="kept"'
+    return f"<table{kept}>{top}{''.join(lines)}</table>"
 
 
 def _trip(evidence: Evidence) -> Iterator[str]:
@@ -145,9 +153,9 @@ def _trip(evidence: Evidence) -> Iterator[str]:
     ]  # fmt: skip
     for trip in evidence.records("trip"):
         rows += [
-            ("定位里程 Along the fixes", _number(trip["length"], " m", 0)),
-            ("路网里程 On roads", f"{_number(trip['matched'], ' m', 0)} ({_number(trip['confidence'], '', 2)})"),
-            ("计价里程 By the meter", _number(trip["metered"], " m", 0) or "无记录 no record"),
+            ("定位里程 Along the fixes", _km(trip["length"])),
+            ("路网里程 On roads", f"{_km(trip['matched'])}, 置信 confidence {_number(trip['confidence'], '', 2)}"),
+            ("计价里程 By the meter", _km(trip["metered"]) or "无记录 no record"),
             ("车费 Fare", f"¥{trip['fare']}" if trip["fare"] is not None else "无记录 no record"),
             ("最长间隔 Longest silence", _number(trip["longest_gap"], " s", 0)),
             ("阈值版本 Thresholds since", str(trip["audited"])), ("路网 Road network", f"SHA-256 {trip['roads']}"),
@@ -165,7 +173,7 @@ def _ways(ways: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         if not names or names[-1] != name:
             names.append(name)
     if names:
-        yield f"<p>所经道路 Roads, in order: {escape(' → '.join(names))}</p>"
+        yield f"<p>所经道路 Roads in order (OpenStreetMap): {escape(' → '.join(names))}</p>"
 
 
 def _findings(evidence: Evidence) -> Iterator[str]:
@@ -182,7 +190,7 @@ def _findings(evidence: Evidence) -> Iterator[str]:
             (
                 " ".join(RULES.get(one["rule"], (one["rule"],))), " ".join(LEVELS.get(one["level"], (one["level"],))),
                 f"{one['measured']:.0f} {unit}", f"{one['allowed']:.0f} {unit}", f"{one['confidence']:.2f}",
-                f"{limits} ({one['edition']})", one["state"],
+                f"{limits} ({one['edition']})", " ".join(STATES.get(one["state"], (one["state"],))),
             )
         )  # fmt: skip
     head = (

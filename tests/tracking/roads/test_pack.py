@@ -126,7 +126,7 @@ def test_it_holds_the_trip_its_fixes_findings_and_the_meter_s_frame(made: Made):
 
 def test_the_page_tells_it_in_both_languages_and_needs_no_network(made: Made):
     page = made.pack.files["report.html"].decode()
-    for text in (PLATE, "绕路 detour", "多计里程 overcharge", "30000 m", "¥23.5", "线索", made.trusted.id, "<svg"):
+    for text in (PLATE, "绕路 detour", "多计里程 overcharge", "30.000 km", "¥23.5", "线索", made.trusted.id, "<svg"):
         assert text in page, text
     assert "://" not in page
     assert "src=" not in page
