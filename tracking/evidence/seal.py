@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -33,9 +33,9 @@ from tracking.series import day_bounds
 
 log = structlog.get_logger()
 LOCK = 0x7365_616C  # "seal"; one process at a time
-MOST_DAYS, MOST_RECORDS = 8, 50_000
+MOST_DAYS, MOST_RECORDS = 2, 50_000
 """In one seal."""
-RETRY_S = 5.0
+RETRY_S, CANCEL_S = 5.0, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,17 +207,22 @@ class Beside:
 
     def __init__(self, url: str, make: Callable[[], Sealer], every_s: float, stop: threading.Event) -> None:
         self._url, self._make, self._every_s, self._stop = url, make, every_s, stop
+        self._db: Connection | None = None
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """While the block runs; a seal in the making is finished first."""
+        """While the block runs. A seal in the making is given up then, and made at the next start."""
         thread = threading.Thread(target=self._run, name="seal")
         thread.start()
         try:
             yield
         finally:
             self._stop.set()
-            thread.join()
+            while thread.is_alive():
+                if (db := self._db) is not None:
+                    with suppress(psycopg.Error):
+                        db.cancel_safe(timeout=CANCEL_S)
+                thread.join(CANCEL_S)
 
     def _run(self) -> None:
         told = ""
@@ -226,7 +231,7 @@ class Beside:
                 self._all()
                 told = ""
             except (psycopg.Error, TrackingError, OSError) as error:
-                if str(error) != told:
+                if str(error) != told and not self._stop.is_set():
                     log.error("nothing is sealed", cause=str(error))
                 told = str(error)
                 self._stop.wait(RETRY_S)
@@ -237,6 +242,7 @@ class Beside:
         options: dict[str, Any] = {"application_name": "taxihub seal", "connect_timeout": 5}
         sealer = self._make()
         with psycopg.connect(self._url, **options) as db:
+            self._db = db
             while not self._stop.is_set():
                 sealed = sealer.seal(db, datetime.now(UTC))
                 if sealed:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ from tests.tracking.evidence.bureau import FIXES, START, Bureau
 from tests.tracking.fixes import batch
 from tracking.errors import EvidenceError
 from tracking.evidence.checkpoint import PRIVATE, Signer
-from tracking.evidence.seal import Sealer
+from tracking.evidence.seal import LOCK, Beside, Sealer
 from tracking.evidence.subjects import Subjects, entries, erase
 
 SEAL = """
@@ -75,6 +76,19 @@ def test_a_crash_between_the_database_and_the_file_is_made_up_for(bureau: Bureau
         assert bureau.breaks() == []
         bureau.seal()
         assert file.read_bytes() == whole
+
+
+def test_a_process_that_is_told_to_stop_gives_up_its_seal_and_the_next_one_makes_it(empty: Bureau):
+    empty.add(batch(3_000, terminals=9, start=START, step_s=4))
+    stop = threading.Event()
+    beside = Beside(empty.url, lambda: empty.sealer, 3600, stop)
+    with psycopg.connect(empty.url) as holder, beside.running():
+        holder.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
+        holder.commit()
+    assert stop.is_set()
+    empty.seal()
+    said = empty.verdict()
+    assert (said.breaks, said.checked["position"], said.pending.total()) == ([], 3_000, 0)
 
 
 def test_nothing_due_makes_no_seal(bureau: Bureau):
