@@ -19,9 +19,12 @@ import psycopg
 import structlog
 
 from gateway.log import configure
-from tracking import archive, embedded, timescale
+from tracking import embedded, timescale
 from tracking.audit.review import audit_trips
 from tracking.errors import TrackingError
+from tracking.evidence import command as evidence
+from tracking.evidence.checkpoint import LOG
+from tracking.evidence.seal import Beside
 from tracking.housekeeping import Housekeeper, Rules
 from tracking.ingest import Writer
 from tracking.migrate import migrate, migrate_when_there
@@ -51,10 +54,22 @@ def serve(settings: Settings) -> int:
     find = partial(in_streams, settings.ship_url) if settings.ship_url else partial(on_disk, directory)
     revive = partial(_url, settings)
     writers = Writers(find, lambda source: Writer(url, source, stop, settings.poll_s, revive=revive), stop)
-    with Housekeeper(url, rules, stop).beside():
+    with Housekeeper(url, rules, stop).beside(), _sealing(settings, url, stop):
         writers.run()
     log.info("counts", **writers.counts)
     return 0
+
+
+def _sealing(settings: Settings, url: str, stop: threading.Event) -> AbstractContextManager[None]:
+    """Beside the writer, unless it is switched off."""
+    if not settings.seal_s:
+        return nullcontext()
+    return Beside(url, _evidence_files(settings).sealer, settings.seal_s, stop).running()
+
+
+def _evidence_files(settings: Settings) -> evidence.Files:
+    directory = (settings.evidence_dir or settings.var / "evidence").resolve()
+    return evidence.Files(directory, settings.checkpoints or directory / LOG, settings.timezone)
 
 
 def hold_database(settings: Settings, kind: str) -> int:
@@ -162,16 +177,6 @@ def trips_of(settings: Settings, url: str, every_s: float | None) -> int:
                 return 0
 
 
-def verify(url: str) -> int:
-    """Check every file of the archive; 1 where one is damaged."""
-    with psycopg.connect(url) as db:
-        wrong = archive.damaged(db)
-    for file, cause in wrong.items():
-        print(f"{file}: {cause}")
-    print(f"{len(wrong)} files damaged", file=sys.stderr)
-    return 1 if wrong else 0
-
-
 def _data_name(path: Path) -> str:
     """Whose data it is: a name made once, so that a removed directory does not come back to old data."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -203,9 +208,10 @@ def main() -> int:
     old.add_argument(
         "--days", type=int, help="days of positions that stay in the database, instead of TAXIHUB_KEEP_DAYS"
     )
-    commands.add_parser("verify", help="check the files of old days against their checksums")
+    evidence.add(commands)
     args = parser.parse_args()
     settings = Settings()
+    files = _evidence_files(settings)
     try:
         if "run" in args:
             args.roads_dir = settings.roads_dir or settings.var / "roads"
@@ -223,8 +229,8 @@ def main() -> int:
             return trips_of(settings, url, args.every)
         if args.command == "keep":
             return keep(settings, url, args.days)
-        if args.command == "verify":
-            return verify(url)
+        if "with_database" in args:
+            return int(args.with_database(url, files, args))
         if args.command == "quarantine":
             return quarantine(url, args.action, getattr(args, "ids", []))
         print(f"{applied} migrations applied")

@@ -7,7 +7,7 @@ NaN and -1 mean "not reported" there, too. `tracking.queries` reads it as if its
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -111,7 +111,7 @@ def _write(db: Connection, file: Path, day: date) -> tuple[int, int]:
     """A day as it is now -> a durable file; its count and sum. Raises TrackingError where the file holds less."""
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_suffix(".new")
-    with _snapshot(db):
+    with snapshot(db):
         row = db.execute(SUM, _bounds(day)).fetchone()
         with pq.ParquetWriter(fresh, SCHEMA, compression="zstd") as writer:
             for table in _groups(db, day):
@@ -126,7 +126,7 @@ def _write(db: Connection, file: Path, day: date) -> tuple[int, int]:
 
 
 @contextmanager
-def _snapshot(db: Connection) -> Iterator[None]:
+def snapshot(db: Connection) -> Iterator[None]:
     """All statements inside see the same rows."""
     db.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
@@ -142,12 +142,18 @@ def _groups(db: Connection, day: date) -> Iterator[pa.Table]:
         _bounds(day),
     ).fetchall()
     for start in range(0, len(terminals), TERMINALS_EACH):
-        yield _table(db, day, dict(terminals[start : start + TERMINALS_EACH]))
+        yield rows_in(db, *day_bounds(day), dict(terminals[start : start + TERMINALS_EACH]))
 
 
-def _table(db: Connection, day: date, keys: dict[int, str]) -> pa.Table:
-    values = {**_bounds(day), "ids": list(keys)}
-    rest = f"FROM position WHERE {OF_DAY} AND terminal_id = ANY(%(ids)s) ORDER BY terminal_id, time, identity"
+def rows_in(
+    db: Connection, start: datetime, end: datetime, keys: Mapping[int, str], source: str = "position"
+) -> pa.Table:
+    """Rows of `position`, or of a table like it, with start <= time < end, in the form of the archive's files.
+
+    keys  of the terminals wanted, by id; rows are in the order of (id, time, identity)
+    """
+    values = {"start": start, "end": end, "ids": list(keys)}
+    rest = f"FROM {source} WHERE {OF_DAY} AND terminal_id = ANY(%(ids)s) ORDER BY terminal_id, time, identity"
     fixed = ", ".join(name for name, _ in FIXED)
     with db.cursor() as cursor:
         with cursor.copy(f"COPY (SELECT {fixed}, NULL::jsonb {rest}) TO STDOUT (FORMAT BINARY)", values) as copy:
@@ -195,6 +201,31 @@ def damaged(db: Connection) -> dict[str, str]:
         elif _digest(file) != digest:
             found[name] = "its checksum is another one"
     return found
+
+
+def rows_of_terminals(piece: Archived, keys: Collection[str], start: datetime, end: datetime) -> pa.Table:
+    """Rows of a file as they stand there, with start <= time < end. Raises ArchiveDamaged."""
+    within = [("terminal", "in", list(keys)), ("time", ">=", start), ("time", "<", end)]
+    try:
+        _check(piece)
+        return pq.read_table(piece.file, filters=within, schema=SCHEMA)
+    except (OSError, pa.ArrowException) as error:
+        raise ArchiveDamaged(piece.file, piece.day, f"cannot be read: {error}") from error
+
+
+def pieces(db: Connection, day: date) -> list[Archived]:
+    """Files of a day (UTC), in the order in which they were made."""
+    rows = db.execute("SELECT file, day, fixes, bytes, sha256 FROM archive WHERE day = %s ORDER BY made, file", (day,))
+    return [Archived(Path(row[0]), *row[1:]) for row in rows.fetchall()]
+
+
+def terminals_of(piece: Archived) -> set[str]:
+    """Keys of the terminals in a file. Raises ArchiveDamaged."""
+    try:
+        _check(piece)
+        return set(pq.read_table(piece.file, columns=["terminal"]).column(0).unique().to_pylist())
+    except (OSError, pa.ArrowException) as error:
+        raise ArchiveDamaged(piece.file, piece.day, f"cannot be read: {error}") from error
 
 
 def rows_of(piece: Archived, terminal_id: int, start: datetime, end: datetime) -> list[dict[str, Any]]:

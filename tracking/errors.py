@@ -28,3 +28,7 @@ class ArchiveDamaged(TrackingError):
 
 class PeopleError(TrackingError):
     """An account cannot be made, changed or used as asked."""
+
+
+class EvidenceError(TrackingError):
+    """A key, a checkpoint, a chain or a pack of evidence is not what it ought to be."""

@@ -17,6 +17,7 @@ from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
+from tracking.announce import JOURNAL
 from tracking.errors import PeopleError
 
 SHORTEST_PASSWORD = 10
@@ -151,10 +152,7 @@ async def record(
     db: Connection, actor: str, action: str, object_: str = "", detail: Mapping[str, Any] | None = None
 ) -> datetime:
     """Append to the journal; returns when."""
-    cursor = await db.execute(
-        "INSERT INTO journal (actor, action, object, detail) VALUES (%s, %s, %s, %s) RETURNING at",
-        (actor, action, object_, Jsonb(dict(detail or {}))),
-    )
+    cursor = await db.execute(JOURNAL, (actor, action, object_, Jsonb(dict(detail or {}))))
     row = await cursor.fetchone()
     assert row is not None
     at: datetime = row[0]

@@ -50,3 +50,16 @@ class Settings(BaseSettings):
         None,
         description="Road network that `roads build` makes and trips are matched by; default: roads in TAXIHUB_VAR",
     )
+    seal_s: float = Field(
+        3600, ge=0, description="Seconds between two seals of what was stored, by `serve`; 0: nothing is sealed"
+    )
+    evidence_dir: Path | None = Field(
+        None,
+        description="Where the key of the seals is made at first use, and its public half; default: evidence in"
+        " TAXIHUB_VAR",
+    )
+    checkpoints: Path | None = Field(
+        None,
+        description="File to which every checkpoint is appended, better on another machine's disk than the database;"
+        " default: checkpoints.jsonl in TAXIHUB_EVIDENCE_DIR",
+    )

@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 from gateway.correction import Correction
 from gateway.report import BAD, Enrolment, FixBatch, Flag, moment
 from gateway.spool import SpoolError
+from tracking.announce import JOURNAL
 from tracking.columns import COLUMNS, DAY_US, Encoded, encode
 from tracking.series import Series, of
 
@@ -46,10 +47,20 @@ ON CONFLICT (terminal_id) DO UPDATE SET heard = greatest(old.heard, excluded.hea
 """`heard` follows any fix, the rest good live ones only, and forward only; one new version of each row."""
 MESSAGES = 0x6D657373
 """Class of the locks on terminals' messages."""
-REMOVE = """
-DELETE FROM position USING unnest(%s::integer[], %s::timestamptz[], %s::bigint[]) AS gone (terminal_id, time, identity)
-WHERE (position.terminal_id, position.time, position.identity) = (gone.terminal_id, gone.time, gone.identity)
+REMOVE = f"""
+WITH removed AS (
+    DELETE FROM position
+    USING unnest(%s::integer[], %s::timestamptz[], %s::bigint[]) AS gone (terminal_id, time, identity)
+    WHERE (position.terminal_id, position.time, position.identity) = (gone.terminal_id, gone.time, gone.identity)
+    RETURNING position.*
+), due AS (
+    INSERT INTO evidence_due (kind, key) SELECT DISTINCT 'position',
+        terminal_id || '/' || extract(epoch FROM date_trunc('hour', time, 'UTC'))::bigint FROM removed
+)
+INSERT INTO position_replaced ({", ".join(COLUMNS)}, correction)
+SELECT {", ".join(COLUMNS)}, %s FROM removed
 """
+"""What is taken out is kept elsewhere, since it may be sealed."""
 UNKNOW = """
 UPDATE last_state AS old SET time = NULL FROM unnest(%s::integer[], %s::timestamptz[]) AS gone (terminal_id, time)
 WHERE (old.terminal_id, old.time) = (gone.terminal_id, gone.time)
@@ -142,20 +153,18 @@ class Store:
 
     def record(self, actor: str, action: str, object_: str, detail: Mapping[str, Any]) -> None:
         """Append to the journal."""
-        self._db.execute(
-            "INSERT INTO journal (actor, action, object, detail) VALUES (%s, %s, %s, %s)",
-            (actor, action, object_, Jsonb(detail)),
-        )
+        self._db.execute(JOURNAL, (actor, action, object_, Jsonb(detail)))
 
     def keep(self, terminal: str, name: str, frame: bytes, reports: Sequence[Any], received: datetime) -> None:
         """A message that is no position. One at a time of a terminal: another writer may have the same one in hand."""
         (terminal_id,) = self._terminal_ids([terminal])
         self._db.execute("SELECT pg_advisory_xact_lock(%s, %s)", (MESSAGES, int(terminal_id) % LOCKS))
         self._db.execute(
-            "INSERT INTO message (terminal_id, digest, received, name, frame, reports)"
+            "WITH new AS (INSERT INTO message (terminal_id, digest, received, name, frame, reports)"
             " SELECT %(terminal)s, %(digest)s, %(received)s, %(name)s, %(frame)s, %(reports)s WHERE NOT EXISTS"
             " (SELECT 1 FROM message WHERE terminal_id = %(terminal)s AND digest = %(digest)s"
-            " AND received BETWEEN %(received)s - %(window)s AND %(received)s + %(window)s)",
+            " AND received BETWEEN %(received)s - %(window)s AND %(received)s + %(window)s) RETURNING id)"
+            " INSERT INTO evidence_due (kind, key) SELECT 'message', id::text FROM new",
             {
                 "terminal": int(terminal_id), "digest": sha256(frame).digest(), "received": received, "name": name,
                 "frame": frame, "reports": Jsonb(reports), "window": AGAIN,
@@ -271,20 +280,22 @@ class Store:
         if archived and archived[0]:
             raise ValueError(f"{archived[0]} is archived: its fixes are not corrected")
         times = [moment(time) for time in gone]
-        self._db.execute(REMOVE, (ids, times, [identity for _, _, identity in correction.replaced]))
+        place = f"spool/{correction.spool}/{correction.seq}"
+        self._db.execute(REMOVE, (ids, times, [identity for _, _, identity in correction.replaced], place))
         self._db.execute(UNKNOW, (ids, times))
         self._touch(days)
         stored = self.add(correction.fixes) if len(correction.fixes) else 0
         for said in correction.messages:
             self._say_again(said)
         told = {"replaced": len(ids), "stored": stored, "messages": len(correction.messages)}
-        self.record("system:redecode", "corrected", f"spool/{correction.spool}/{correction.seq}", told)
+        self.record("system:redecode", "corrected", place, told)
 
     def _say_again(self, said: Mapping[str, Any]) -> None:
         (terminal_id,) = self._terminal_ids([said["terminal"]])
         self._db.execute(
-            "UPDATE message SET name = %s, reports = %s WHERE terminal_id = %s AND digest = %s"
-            " AND received BETWEEN %s AND %s",
+            "WITH changed AS (UPDATE message SET name = %s, reports = %s WHERE terminal_id = %s AND digest = %s"
+            " AND received BETWEEN %s AND %s RETURNING id)"
+            " INSERT INTO evidence_due (kind, key) SELECT 'message', id::text FROM changed",
             (
                 said["message"], Jsonb(said["reports"]), int(terminal_id),
                 sha256(bytes.fromhex(said["frame"])).digest(), moment(said["received"]) - AGAIN,

@@ -15,6 +15,9 @@ from gateway.report import FixBatch
 from tests.community import server as community
 from tests.tracking.fixes import batch
 from tracking import archive
+from tracking.evidence.checkpoint import LOG
+from tracking.evidence.seal import Sealer
+from tracking.evidence.verify import verify
 from tracking.housekeeping import Housekeeper, Rules
 from tracking.migrate import migrate
 from tracking.rollup import roll_up
@@ -147,3 +150,23 @@ def test_the_daily_work_compresses_what_is_old_enough(db: psycopg.Connection, ur
     done = [Housekeeper(url, rules, threading.Event()).once(at) for at in (now, now, now + timedelta(days=1))]
     assert [(one.compressed, one.compression) for one in done] == [(1, "on"), (0, "on"), (1, "on")]
     assert days(db) == [(date(2026, 11, 20), True), (date(2026, 11, 21), True)]
+
+
+def test_what_was_sealed_is_whole_when_its_day_is_compressed(db: psycopg.Connection, tmp_path: Path):
+    db.execute("TRUNCATE seal_due, evidence_due, evidence_part, evidence_seal")
+    db.execute("INSERT INTO seal_due SELECT DISTINCT (time AT TIME ZONE 'UTC')::date, 0 FROM position")
+    db.commit()
+    sealer = Sealer(tmp_path, tmp_path / LOG)
+    sealer.seal(db, LATER)
+    compress(db)
+    said = verify(db, sealer.signer.trusted, sealer.log)
+    assert (said.breaks, said.checked["position"], said.pending) == ([], 1_200, {})
+    Store(db).add(batch(120, terminals=12, start=START + timedelta(seconds=7), step_s=200, seed=9))
+    db.commit()
+    sealer.seal(db, LATER)
+    compress(db)
+    said = verify(db, sealer.signer.trusted, sealer.log)
+    assert (said.breaks, said.checked["position"], said.checked["seals"]) == ([], 1_320, 2)
+    db.execute("UPDATE position SET lat = 31 WHERE time = (SELECT min(time) FROM position)")
+    db.commit()
+    assert [one.what for one in verify(db, sealer.signer.trusted, sealer.log).breaks] == ["altered"]

@@ -10,19 +10,21 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from tracking.announce import FINDINGS, TRIPS
 from tracking.audit.finding import Finding, Rule
 
 Connection = psycopg.Connection[Any]
 LOCK = 0x6175_6469  # "audi"
 LEAST_SHARED = 0.5
 """A meter's record is that of a trip with which it shares more than half of the longer of both."""
-REVIEW = """
+REVIEW = f"""
 WITH fresh AS (
     UPDATE meter_record SET seen = true WHERE NOT seen RETURNING terminal_id, began, ended
-)
+), changed AS (
 UPDATE trip SET audited = NULL FROM fresh JOIN fitting USING (terminal_id)
 WHERE fitting.since <= began AND began < fitting.until AND trip.vehicle_id = fitting.vehicle_id
     AND audited IS NOT NULL AND start < ended AND finish > began
+RETURNING trip.vehicle_id, start) {TRIPS}
 """
 RECORD = """
 SELECT message_id, encode(digest, 'hex'), distance, amount,
@@ -33,14 +35,17 @@ JOIN fitting ON fitting.terminal_id = meter_record.terminal_id AND since <= bega
 WHERE vehicle_id = %(vehicle)s AND began < %(finish)s AND ended > %(start)s AND ended > began
 ORDER BY share DESC, message_id LIMIT 1
 """
-WITHDRAW = """
-UPDATE finding SET state = 'withdrawn' WHERE state = 'lead' AND NOT EXISTS
+WITHDRAW = f"""
+WITH changed AS (UPDATE finding SET state = 'withdrawn' WHERE state = 'lead' AND NOT EXISTS
     (SELECT FROM trip WHERE (trip.vehicle_id, start, finish) = (finding.vehicle_id, trip_start, trip_finish))
+RETURNING id) {FINDINGS}
 """
-KEEP = """
+KEEP = f"""
+WITH changed AS (
 INSERT INTO finding (vehicle_id, trip_start, trip_finish, rule, level, measured, allowed, confidence, thresholds,
                      edition, roads, fixes, frames)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+RETURNING id) {FINDINGS}
 """
 
 
@@ -92,8 +97,8 @@ def audited(db: Connection, trip: Occupied, edition: str, told: Record | None) -
     values = (told.distance, told.amount, told.message) if told else (None, None, None)
     return bool(
         db.execute(
-            "UPDATE trip SET audited = %s, metered = %s, fare = %s, meter = %s"
-            " WHERE (vehicle_id, start, finish) = (%s, %s, %s)",
+            "WITH changed AS (UPDATE trip SET audited = %s, metered = %s, fare = %s, meter = %s"
+            f" WHERE (vehicle_id, start, finish) = (%s, %s, %s) RETURNING vehicle_id, start) {TRIPS}",
             (edition, *values, trip.vehicle, trip.start, trip.finish),
         ).rowcount
     )
@@ -107,7 +112,9 @@ def keep(db: Connection, trip: Occupied, found: Sequence[Finding], roads: str, t
     former = _leads(db, trip)
     said = {one.rule: (one.level, one.measured, one.allowed) for one in found}
     gone = [id_ for id_, (rule, *values) in former.items() if said.get(Rule(rule)) != tuple(values)]
-    db.execute("UPDATE finding SET state = 'withdrawn' WHERE id = ANY(%s)", (gone,))
+    db.execute(
+        "WITH changed AS (UPDATE finding SET state = 'withdrawn' WHERE id = ANY(%s) RETURNING id)" + FINDINGS, (gone,)
+    )
     return sum(db.execute(KEEP, _row(db, trip, one, roads, told)).rowcount for one in found)
 
 

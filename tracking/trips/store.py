@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 
 from gateway.report import BAD, Flag, Status, micros, moment
+from tracking.announce import TRIPS
 from tracking.trips.cut import Kind
 from tracking.trips.fixes import Fixes, State
 
@@ -42,6 +43,12 @@ WITH now AS (
 )
 SELECT vehicle_id, min(hour), max(hour) + interval '1 hour' FROM changed
 JOIN fitting USING (terminal_id) WHERE since < hour + interval '1 hour' AND until > hour GROUP BY vehicle_id
+"""
+
+
+REMOVE = f"""
+WITH removed AS (DELETE FROM trip WHERE vehicle_id = %s AND start = ANY(%s) RETURNING vehicle_id, start, audited),
+changed AS (SELECT vehicle_id, start FROM removed WHERE audited IS NOT NULL) {TRIPS}
 """
 
 
@@ -157,7 +164,7 @@ def replace(db: Connection, vehicle: int, start: datetime, end: datetime, spans:
     former = {row[0]: row for row in rows}
     gone = [at for at, row in former.items() if not _same(row, wanted.get(at))]
     new = [row for at, row in wanted.items() if at in gone or at not in former]
-    db.execute("DELETE FROM trip WHERE vehicle_id = %s AND start = ANY(%s)", (vehicle, gone))
+    db.execute(REMOVE, (vehicle, gone))
     with db.cursor() as cursor:
         marks = ", ".join(["%s"] * (len(COLUMNS) + 1))
         cursor.executemany(
