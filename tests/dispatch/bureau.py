@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -135,7 +136,8 @@ class Bureau:
             async with await psycopg.AsyncConnection.connect(self.centre.database, autocommit=True) as db:
                 return await do(db)
 
-        return asyncio.run(connected())
+        with ThreadPoolExecutor(1) as thread:  # the test's own may have a loop already
+            return thread.submit(lambda: asyncio.run(connected())).result()
 
     def book(self, key: str = "call 1", **more: Any) -> int:
         """A call is taken and placed; the booking's number."""

@@ -6,9 +6,17 @@ export class Problem extends Error {
   readonly status: number;
   readonly code: string;
   readonly values: Values;
+  readonly findings: readonly Finding[];
 
-  constructor(status: number, code: string, detail: string, more: Values = {}) {
+  constructor(
+    status: number,
+    code: string,
+    detail: string,
+    more: Values = {},
+    findings: readonly Finding[] = [],
+  ) {
     super(detail);
+    this.findings = findings;
     this.status = status;
     this.code = code;
     this.values = { ...more, detail };
@@ -21,7 +29,16 @@ export class Problem extends Error {
   }
 }
 
+/** What speaks against a call, in words to be read to the caller. */
+export interface Finding {
+  readonly code: string;
+  readonly refused: boolean;
+  readonly zh: string;
+  readonly en: string;
+}
+
 interface ProblemBody {
+  findings?: Finding[];
   code?: string;
   detail?: string;
   retry_after_s?: number;
@@ -33,11 +50,17 @@ interface ProblemBody {
 export const ended = { tell: (): void => {} };
 
 /** The server's answer. Throws Problem, and AbortError when aborted. */
-export async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const init: RequestInit = { method, signal: signal ?? null };
+export async function ask<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<T> {
+  const init: RequestInit = { method, signal: signal ?? null, headers };
   if (body !== undefined) {
     init.body = JSON.stringify(body);
-    init.headers = { 'Content-Type': 'application/json' };
+    init.headers = { ...headers, 'Content-Type': 'application/json' };
   }
   let answer: Response;
   try {
@@ -56,7 +79,7 @@ async function said(answer: Response): Promise<Problem> {
   try {
     const body = (await answer.json()) as ProblemBody;
     const more = { seconds: body.retry_after_s ?? 0, file: body.file ?? '', day: body.day ?? '' };
-    return new Problem(answer.status, body.code ?? 'other', body.detail ?? '', more);
+    return new Problem(answer.status, body.code ?? 'other', body.detail ?? '', more, body.findings);
   } catch {
     return new Problem(answer.status, 'other', `${answer.status} ${answer.statusText}`);
   }

@@ -15,6 +15,11 @@ const ENUMERATIONS = [
   'class',
   'kind',
   'tried',
+  'booking_state',
+  'booking_event',
+  'booking_way',
+  'booking_term',
+  'need',
 ];
 
 test('both languages have the same keys, none of them empty', () => {

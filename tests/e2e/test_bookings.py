@@ -1,0 +1,153 @@
+"""The dispatch desk, as a call-taker and a dispatcher meet it, with a taxi that answers over its socket."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from dispatch import places
+from dispatch.booking import Booking, Event, Place
+from dispatch.places import Named
+from dispatch.store import create, happen
+from tests import browser, stack
+from tests.dispatch.bureau import CALLER, DOOR, Bureau, bureau, number
+from tracking.database import Connection
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+HOSPITAL = Named("第一人民医院", "First Hospital", "hospital", "玉山镇", "前进中路", ("人民医院",), DOOR.lat, DOOR.lon)
+STATION = Named("昆山南站", "Kunshan South", "station", "玉山镇", "柏庐南路", ("高铁站",), 31.3558, 120.9465)
+WAITING = 400
+
+
+@dataclass
+class Office:
+    bureau: Bureau
+    console: stack.Console
+    context: BrowserContext
+
+    def desk(self, user: str) -> Page:
+        """Logged in, in Chinese, at the dispatch desk."""
+        self.context.clear_cookies()
+        page = self.context.new_page()
+        page.goto(self.console.url)
+        page.evaluate("() => localStorage.clear()")
+        browser.log_in(page, self.console.url, user, stack.PASSWORD)
+        page.keyboard.press("F4")
+        expect(page.get_by_role("heading", name="电召调度")).to_be_visible()
+        return page
+
+
+@pytest.fixture(scope="module")
+def office(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    if reason := browser.why_not():
+        pytest.skip(reason)
+    var = tmp_path_factory.mktemp("office")
+    with ExitStack() as running:
+        office = running.enter_context(bureau(var, module_database, 2))
+        office.desk(lambda db: places.store(db, [HOSPITAL, STATION]))
+        console = running.enter_context(stack.console(var, module_database, bus_url=office.centre.bus.url))
+        for role in ("call_taker", "dispatcher", "auditor"):
+            made = stack.account({"TAXIHUB_DATABASE_URL": module_database}, "create", role, "--role", role)
+            assert made.returncode == 0, made.stderr
+        context = running.enter_context(browser.chromium(var / "profile"))
+        yield Office(office, console, context)
+
+
+def test_a_call_is_placed_by_the_keyboard_and_the_taxi_that_takes_it_is_seen(office: Office):
+    taxi = office.bureau.taxi(number(1), metres=500)
+    page = office.desk("call_taker")
+    expect(page.get_by_label("电话", exact=True)).to_be_focused()
+    page.keyboard.type("138 1234 5678")
+    page.keyboard.press("Tab")
+    page.keyboard.type("dyrmyy")
+    expect(page.get_by_role("option", name=re.compile("第一人民医院"))).to_be_visible()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("急诊门口")
+    page.keyboard.press("Tab")
+    page.keyboard.type("高铁站")
+    expect(page.get_by_role("option", name=re.compile("昆山南站"))).to_be_visible()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    read = page.get_by_text("请复述")
+    expect(read).to_contain_text("第一人民医院 急诊门口")
+    expect(read).to_contain_text("138****5678")
+    expect(page.get_by_label("电话", exact=True)).to_be_focused()
+    order = taxi.shown().fields["order"]
+    row = page.get_by_role("row").filter(has_text="138****5678")
+    expect(row).to_contain_text("询问司机")
+    taxi.grab(order)
+    assert "急诊门口" in taxi.won(order)["description"]
+    expect(row).to_contain_text("已接单")
+    expect(row).to_contain_text("苏ET0001")
+    page.keyboard.press("F3")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("row").filter(has_text="★")).to_contain_text("苏ET0001")
+    page.screenshot(path=office.bureau.centre.var / "desk.png")
+    page.get_by_role("button", name="乘客取消").click()
+    expect(row).to_have_count(0)
+    page.close()
+
+
+def test_what_speaks_against_a_call_is_read_and_the_caller_may_insist(office: Office):
+    page = office.desk("call_taker")
+    _call(page, "13900000009")
+    expect(page.get_by_text("请复述")).to_contain_text("139****0009")
+    _call(page, "13900000009")
+    expect(page.get_by_role("alert")).to_contain_text("已经有一个从")
+    page.get_by_role("button", name="乘客坚持").click()
+    expect(page.get_by_role("row").filter(has_text="139****0009")).to_have_count(2)
+    page.close()
+
+
+def _call(page: Page, phone: str) -> None:
+    page.get_by_label("电话", exact=True).fill(phone)
+    page.get_by_role("combobox", name="上车地点").fill("人民医院")
+    page.get_by_role("option", name=re.compile("第一人民医院")).click()
+    page.get_by_label("乘车人数").press("Enter")
+
+
+def test_a_dispatcher_assigns_by_hand_and_an_auditor_only_looks(office: Office):
+    office.bureau.taxi(number(2), metres=90_000)
+    order = office.bureau.book("by hand", wanted=datetime.now(UTC) + timedelta(hours=5))
+    page = office.desk("dispatcher")
+    page.get_by_role("button", name=str(order), exact=True).click()
+    page.get_by_label("车牌（指派）").fill("T0002")
+    page.get_by_role("button", name="指派", exact=True).click()
+    expect(page.get_by_role("row").filter(has=page.get_by_role("button", name=str(order), exact=True))).to_contain_text(
+        "苏ET0002"
+    )
+    page.close()
+    page = office.desk("auditor")
+    expect(page.get_by_label("电话", exact=True)).to_have_count(0)
+    page.get_by_role("button", name=str(order), exact=True).click()
+    expect(page.get_by_role("heading", name="经过")).to_be_visible()
+    expect(page.get_by_role("button", name="乘客取消")).to_have_count(0)
+    page.close()
+
+
+def test_four_hundred_who_wait_stand_on_the_board_longest_first(office: Office):
+    async def flood(db: Connection) -> None:
+        for n in range(WAITING):
+            made = await create(db, _far(n), CALLER)
+            await happen(db, made.id, Event.PLACE, CALLER, datetime.now(UTC))
+
+    office.bureau.desk(flood)
+    page = office.desk("dispatcher")
+    expect(page.get_by_text(re.compile(rf"等车 {WAITING + 2} 单"))).to_be_visible()
+    waits = page.locator("tbody tr td.number").all_inner_texts()[: WAITING + 2]
+    seconds = [int(minutes) * 60 + int(rest) for minutes, rest in (wait.split(":") for wait in waits)]
+    assert seconds == sorted(seconds, reverse=True)
+    page.close()
+
+
+def _far(n: int) -> Booking:
+    return Booking(
+        key=f"flood {n}", created=datetime.now(UTC) - timedelta(seconds=n), pick_up=Place("远郊", 32.9, 119.1)
+    )
