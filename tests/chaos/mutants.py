@@ -54,7 +54,7 @@ class Mute:
 
 
 def acknowledges_before_the_commit() -> None:
-    add, add_sheet = Committer.add, Committer.add_sheet
+    add, add_sheet, append = Committer.add, Committer.add_sheet, Spool.append
 
     def answer_first(self: Committer, source: Any, held: list[Held]) -> None:
         for one in held:
@@ -65,7 +65,11 @@ def acknowledges_before_the_commit() -> None:
         sources.settle(sheet, np.ones(len(sheet), bool))
         add_sheet(self, Mute(), sheet)
 
-    Committer.add, Committer.add_sheet = answer_first, answer_all_first
+    def hesitate(self: Spool, entries: Any) -> int:
+        time.sleep(0.05)  # kills must find the gap
+        return append(self, entries)
+
+    Committer.add, Committer.add_sheet, Spool.append = answer_first, answer_all_first, hesitate
 
 
 def appends_whatever(fails: type[Exception]) -> None:
