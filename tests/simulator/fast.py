@@ -14,6 +14,7 @@ import numpy as np
 from simulator.danger import Dangers, Fate
 from simulator.demand import Demand
 from simulator.driver import Driver
+from simulator.errand import Town
 from simulator.receiver import Receiver
 from simulator.roads.route import Roads
 from simulator.roll import Cab
@@ -81,7 +82,9 @@ def fast_taxi(
     """A taxi with its terminal, ready to be switched on."""
     rng = np.random.default_rng(1)
     fate = Fate(Dangers(), rng)
-    taxi = Taxi(cab, who, Receiver(cab.key, rng), Reporting(), temper, fate, rng, FastClock(start, speed))
+    taxi = Taxi(
+        cab, who, Receiver(cab.key, rng), Reporting(), temper, fate, rng, Town(()), clock=FastClock(start, speed)
+    )
     link = outfitter.link(cab, taxi.car, rng)
     taxi.speaker = link
     return FastTaxi(taxi, link, speed)

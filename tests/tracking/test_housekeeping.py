@@ -24,6 +24,7 @@ from tracking.store import Store
 ZONE = "Asia/Shanghai"
 OLD = datetime.now(UTC) - timedelta(days=20)
 HOURS = st.times().map(lambda t: t.replace(microsecond=0))
+NOT_SOON = (datetime.now(ZoneInfo(ZONE)) + timedelta(hours=12)).time()  # no run of these tests passes this hour
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))
 
 
@@ -87,7 +88,7 @@ def test_what_was_missed_is_done_at_the_start_and_the_next_run_is_told(database:
 
 def test_nothing_is_done_before_its_hour(database: str, tmp_path: Path):
     store_old(database)
-    with keeper(database, tmp_path).beside():
+    with keeper(database, tmp_path, at=NOT_SOON).beside():
         stack.eventually(lambda: state(database)["next"], "it says when it is due")
     assert state(database)["started"] is None
 
@@ -123,14 +124,15 @@ def test_two_processes_do_not_do_it_at_once(database: str, tmp_path: Path):
 def test_what_another_process_is_at_or_has_done_is_not_done_again(database: str, tmp_path: Path):
     missed(database)
     before = state(database)["next"]
-    second = keeper(database, tmp_path)
+    rules = Rules(tmp_path, ZONE, at=NOT_SOON)
+    second = Housekeeper(database, rules, threading.Event())
     with psycopg.connect(database) as first:
         first.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         again = second._do_when_due(None)
         assert (again > datetime.now(UTC), state(database)["next"]) == (True, before)
         done_by_first = datetime.now(UTC) + timedelta(seconds=1)
-        first.execute("UPDATE housekeeping SET next = %s", (Rules(tmp_path, ZONE).due(done_by_first),))
-    assert second._plan(again) == Rules(tmp_path, ZONE).due(again)
+        first.execute("UPDATE housekeeping SET next = %s", (rules.due(done_by_first),))
+    assert second._plan(again) == rules.due(again)
     assert state(database)["started"] is None
 
 

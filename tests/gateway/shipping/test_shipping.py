@@ -7,7 +7,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,8 @@ import nats
 import psutil
 import psycopg
 import pytest
+from nats.js import JetStreamContext
+from nats.js.errors import NoStreamResponseError
 
 from gateway.shipping import StreamReader
 from gateway.shipping.cluster import SUBJECT, stream
@@ -96,8 +98,18 @@ async def send(url: str, spool: str, order: Sequence[int]) -> None:
     await context.add_stream(stream(spool, 3, 1 << 26))
     for seq in order:
         for one in parcels(spool, Entry("message", seq, bytes([seq]) * 10, b"", seq)):
-            await context.publish(SUBJECT.format(spool), one.payload, headers={**one.headers, ID: uuid.uuid4().hex})
+            await taken(context, SUBJECT.format(spool), one.payload, {**one.headers, ID: uuid.uuid4().hex})
     await client.close()
+
+
+async def taken(context: JetStreamContext, subject: str, payload: bytes, headers: dict[str, str]) -> None:
+    """One parcel sent, again under the same id while the stream has no leader yet."""
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(NoStreamResponseError):
+                await context.publish(subject, payload, headers=headers)
+                return
+            await asyncio.sleep(0.1)
 
 
 def test_what_was_overtaken_or_sent_again_is_read_once_and_in_order(tmp_path: Path, servers: Cluster):
