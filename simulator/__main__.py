@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,11 @@ import structlog
 import uvloop
 
 from simulator import fleet, gazetteer, replay, scenario
+from simulator.calls import DISPATCHER, TAKER, Callers, Desk
 from simulator.city.generate import CITY_FILE, PLACES_FILE, SEED, generate
 from simulator.demand import Demand
 from simulator.demo import Demo
+from simulator.errand import Town
 from simulator.gazetteer import GazetteerError
 from simulator.processes import DemoError
 from simulator.replay import Trace, TraceError
@@ -36,7 +40,7 @@ from simulator.terminal.outfit import Outfitter
 from simulator.terminal.reach import Reach
 from simulator.trial import table
 from simulator.trial.compare import BASELINE, LOADS, NEAR, OURS, Comparison
-from simulator.trial.town import TOWNS
+from simulator.trial.town import PLANE, TOWNS
 from simulator.trial.ways import WAYS
 
 log = structlog.get_logger()
@@ -76,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     _city_arguments(commands.add_parser("city", help="make the city: city.osm.pbf and places.csv"))
     _roll_arguments(commands.add_parser("roll", help="list the taxis of a scenario as a roll for the gateway"))
     _drive_arguments(commands.add_parser("drive", help="drive a scenario's taxis until Ctrl-C"))
+    _call_arguments(commands.add_parser("call", help="passengers who call the bureau over its API, until Ctrl-C"))
     _replay_arguments(commands.add_parser("replay", help="send recorded traces (cabspotting format)"))
     _compare_arguments(commands.add_parser("compare", help="the matcher against nearest first, in simulated time"))
     _demo_arguments(commands.add_parser("demo", help="the whole bureau and its city on this machine"))
@@ -180,6 +185,23 @@ def _drive_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_drive)
 
 
+def _call_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Passengers of a scenario call the bureau's desk over its API, wait, give up, come to the door or do not."
+        " Call only a bureau of your own."
+    )
+    _scenario_argument(parser)
+    parser.add_argument("--city", type=Path, required=True, metavar="DIR", help="what `simulator city` wrote")
+    parser.add_argument(
+        "--bureau", required=True, metavar="URL", help="of the dashboard, such as http://127.0.0.1:8080"
+    )
+    parser.add_argument(
+        "--logins", type=Path, required=True, metavar="FILE", help='JSON: [{"user","password","role"}, ...]'
+    )
+    parser.add_argument("--load", choices=LOADS, default="high", help="of the scenario's riders (default %(default)s)")
+    parser.set_defaults(run=_call)
+
+
 def _replay_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Sends recorded taxi traces, oldest fix first, with the times that they have. Lines are"
@@ -277,11 +299,38 @@ def _drive(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _call(arguments: argparse.Namespace) -> int:
+    chosen = scenario.load(arguments.scenario)
+    logins = {one["role"]: (one["user"], one["password"]) for one in json.loads(arguments.logins.read_text("utf-8"))}
+    if missing := {TAKER, DISPATCHER} - logins.keys():
+        print(f"simulator: {arguments.logins}: no log-in for {', '.join(sorted(missing))}", file=sys.stderr)
+        return 2
+    places = gazetteer.parse((arguments.city / PLACES_FILE).read_text("utf-8"))
+    points = np.array([PLANE.point(place.lat, place.lon) for place in places])
+    rng, per_h = np.random.default_rng(), chosen.riders.per_h(arguments.load)
+
+    async def run(stop: asyncio.Event) -> None:
+        desk = Desk(arguments.bureau, logins)
+        calling = asyncio.create_task(
+            Callers(desk, places, Demand(places, points), PLANE, chosen.riders, per_h, rng).run(), name="callers"
+        )
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        await asyncio.wait((calling, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        calling.cancel()
+        with suppress(asyncio.CancelledError):
+            await calling
+
+    log.info("calling", scenario=chosen.title, riders_per_h=per_h, bureau=arguments.bureau)
+    _until_stopped(run)
+    return 0
+
+
 def _taxis(chosen: Scenario, cabs: Sequence[Cab], city: Path) -> list[Taxi]:
     roads = Roads.load(city / CITY_FILE)
     places = gazetteer.parse((city / PLACES_FILE).read_text("utf-8"))
     demand = Demand(places, np.array([roads.plane.point(place.lat, place.lon) for place in places]))
-    return fleet.taxis(chosen, cabs, roads, demand, datetime.now(UTC))
+    return fleet.taxis(chosen, cabs, roads, demand, Town(places), datetime.now(UTC))
 
 
 def _reach(protocol: str, address: Address) -> Reach:

@@ -139,7 +139,9 @@ class Demo:
             started = time.monotonic()
             self.ports = choose_ports()
             url = await self._start(parts)
-        self._tell(state, url, await self._logins(url), time.monotonic() - started)
+            logins = await self._logins(url)
+            await parts.enter_async_context(self._processes.part("callers", self._callers()))
+        self._tell(state, url, logins, time.monotonic() - started)
 
     async def _start(self, parts: AsyncExitStack) -> str:
         """Every part in order; returns the database's URL."""
@@ -177,6 +179,12 @@ class Demo:
         await parts.enter_async_context(run.part("trips", trips, env))
         await run.when("dashboard", lambda: _healthy(f"http://{address['http']}/healthz"))
         return url
+
+    def _callers(self) -> list[str]:
+        return module(
+            "simulator", "call", "--scenario", self.scenario, "--city", str(self.var / "city"),
+            "--bureau", f"http://127.0.0.1:{self.ports['http']}", "--logins", str(self.var / "logins.json"),
+        )  # fmt: skip
 
     def _environment(self, url: str) -> dict[str, str]:
         settings = {

@@ -1,7 +1,7 @@
 """One taxi and those who drive it: cruise, hail, call, fare, drop-off, breaks, change of shift.
 
     CRUISING --hailed--> BOARDING --> OCCUPIED --arrived--> ALIGHTING --> CRUISING
-        |                   ^                                   |
+        |                   ^   +--nobody comes--> CRUISING         |
         +--called--> CALLED-+                                   +--meal time--> RESTING --> CRUISING
         |                                                       |
         +-------------------07:00, 17:00, at night--------------+--> HOMEBOUND --> HANDOVER --> CRUISING
@@ -35,6 +35,8 @@ TRIES = 6
 SHORTEST_FARE_M = 700.0
 PATIENCE = timedelta(minutes=30)
 """How long a driver waits for a passenger who wanted him later."""
+NO_SHOW_S = 480.0
+"""How long he stands at the door of one who does not come."""
 
 
 class Driver:
@@ -60,7 +62,7 @@ class Driver:
         self._next: dict[Duty, Callable[[Leg], Leg]] = {
             Duty.CRUISING: self._after_cruising,
             Duty.CALLED: self._await_passenger,
-            Duty.BOARDING: self._carry,
+            Duty.BOARDING: self._after_boarding,
             Duty.OCCUPIED: lambda leg: self._stand(Duty.ALIGHTING, leg, 15, 60),
             Duty.ALIGHTING: self._after_fare,
             Duty.RESTING: self._cruise,
@@ -139,7 +141,9 @@ class Driver:
         return self.leg
 
     def _await_passenger(self, leg: Leg) -> Leg:
-        """He comes to the car, not before the time for which he wanted it."""
+        """He comes to the car, not before the time for which he wanted it, or never."""
+        if self._call is not None and not self._call.comes:
+            return self._stand(Duty.BOARDING, leg, NO_SHOW_S, NO_SHOW_S)
         stand = self._stand(Duty.BOARDING, leg, 8, 35)
         wanted = self._call.wanted if self._call else None
         return stand if wanted is None else replace(stand, end=max(stand.end, min(wanted, leg.end + PATIENCE)))
@@ -190,9 +194,12 @@ class Driver:
         end = leg.end + timedelta(seconds=min(wait, patience))
         return Leg(Duty.CRUISING, leg.end, end, leg.spot, None, hailed=wait < patience)
 
-    def _carry(self, leg: Leg) -> Leg:
-        """Drive the passenger to where he wants to go."""
+    def _after_boarding(self, leg: Leg) -> Leg:
         call, self._call = self._call, None
+        return self._cruise(leg) if call is not None and not call.comes else self._carry(leg, call)
+
+    def _carry(self, leg: Leg, call: Call | None) -> Leg:
+        """Drive the passenger to where he wants to go."""
         if call is not None and call.goal is not None:
             return self._go(Duty.OCCUPIED, leg, self._roads.nearest(call.goal))
         point, hour = self._roads.point(leg.spot), leg.end.astimezone(CHINA).hour

@@ -29,11 +29,15 @@ FREE = {Duty.CRUISING, Duty.RESTING, Duty.HOMEBOUND}
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A passenger who was promised this taxi. goal: None where he will say it himself; wanted: not before that."""
+    """A passenger who was promised this taxi.
+
+    goal: None where he will say it himself; wanted: not before that; comes: to the taxi at the door
+    """
 
     pick_up: complex
     goal: complex | None = None
     wanted: datetime | None = None
+    comes: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import structlog
 from simulator.danger import Fate
 from simulator.demand import Demand
 from simulator.driver import Driver
+from simulator.errand import Town
 from simulator.receiver import Receiver
 from simulator.roads.route import Roads
 from simulator.roll import Cab
@@ -28,7 +29,9 @@ STOP_S = 1.8
 LIVED = timedelta(minutes=20)  # before the start, so that the fleet is found in the middle of its day
 
 
-def taxis(scenario: Scenario, cabs: Sequence[Cab], roads: Roads, demand: Demand, now: datetime) -> list[Taxi]:
+def taxis(
+    scenario: Scenario, cabs: Sequence[Cab], roads: Roads, demand: Demand, town: Town, now: datetime
+) -> list[Taxi]:
     """Taxis that have lived for some minutes already."""
     fleet = []
     for number, cab in enumerate(cabs):
@@ -40,7 +43,8 @@ def taxis(scenario: Scenario, cabs: Sequence[Cab], roads: Roads, demand: Demand,
         mind, luck = (np.random.default_rng([scenario.seed, number, stream]) for stream in (1, 2))
         fate = Fate(scenario.dangers, luck)
         driver.haste = fate.haste
-        fleet.append(Taxi(cab, driver, Receiver(cab.key, rng), scenario.report, scenario.orders, fate, mind))
+        receiver, no_show = Receiver(cab.key, rng), scenario.riders.no_show
+        fleet.append(Taxi(cab, driver, receiver, scenario.report, scenario.orders, fate, mind, town, no_show))
     return fleet
 
 

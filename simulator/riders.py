@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,15 @@ class Rider(NamedTuple):
 SPREAD = 0.5
 """Of the logarithm of patience."""
 ELDERLY_ONLINE, OTHERS_ONLINE = 0.05, 0.6
+
+
+def comes(lat: float, lon: float, no_show: float) -> bool:
+    """Whether the one who is to be picked up there comes to the door.
+
+    It follows from the place alone, to a ten-thousandth of a degree: the passenger and the driver, who are of
+    different processes, know it without a word between them.
+    """
+    return crc32(f"{lat:.4f} {lon:.4f}".encode()) >= no_show * 2**32
 
 
 class Town(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,8 +21,10 @@ from simulator.crew import Person, crew
 from simulator.danger import Fate
 from simulator.driver import Driver
 from simulator.duty import FREE, Call, Duty, Turn
+from simulator.errand import Town, cancelled, is_order
 from simulator.meter import SLOW
 from simulator.receiver import Receiver, with_edges
+from simulator.riders import comes
 from simulator.roll import Cab
 from simulator.scenario import Reporting
 from simulator.temper import OTHER, Answer, Temper, rating
@@ -30,6 +32,7 @@ from simulator.terminal.car import (
     Aboard,
     AlarmSeen,
     Car,
+    Choice,
     Dropped,
     Event,
     GivenUp,
@@ -40,6 +43,7 @@ from simulator.terminal.car import (
     ShiftBegun,
     ShiftEnded,
     SwitchedOff,
+    Told,
     Tracked,
     Won,
 )
@@ -59,6 +63,7 @@ def now_s() -> datetime:
 class Taxi:
     """speaker: its terminal, once it is fitted; occupied: what the last report said of the meter.
 
+    town   what the driver knows of it;  no_show  share of passengers who do not come to the door
     clock  this second, by which everything in the car goes
     stir   set when the next report is due earlier than it was
     """
@@ -70,12 +75,15 @@ class Taxi:
     temper: Temper
     fate: Fate
     rng: np.random.Generator
+    town: Town
+    no_show: float = 0.0
     clock: Callable[[], datetime] = now_s
     occupied: bool = False
     stir: asyncio.Event = field(default_factory=asyncio.Event)
     speaker: Speaker = field(init=False)
     _boarded: datetime = field(init=False)
     _slow_s: float = 0.0
+    _errand: int = 0
     _alarms: Alarm = field(default_factory=lambda: Alarm(0))
 
     @property
@@ -118,6 +126,9 @@ class Taxi:
                 self._sign_in(self._at(turn))
             case (_, Duty.HANDOVER):
                 self.speaker.occurred(ShiftEnded(self._at(turn)))
+            case (Duty.BOARDING, Duty.CRUISING) if self._errand:
+                self.speaker.occurred(GivenUp(self._errand, OTHER))
+                self._errand = 0
             case (_, Duty.OCCUPIED):
                 self._board(with_edges(self._at(turn), was_occupied=False))
             case (Duty.OCCUPIED, _) if turn.leg.journey:
@@ -129,7 +140,7 @@ class Taxi:
         self.speaker.occurred(ShiftBegun(on_duty(crew(self.cab.number), position.time), position))
 
     def _board(self, position: Position) -> None:
-        self._boarded, self._slow_s = position.time, 0.0
+        self._boarded, self._slow_s, self._errand = position.time, 0.0, 0
         self.speaker.occurred(Aboard(position))
 
     def _pay(self, position: Position) -> None:
@@ -150,11 +161,13 @@ class Taxi:
                 self._go_for(event)
             case Lost():
                 self.driver.engaged = False
+            case Told(text):
+                self._read(text)
             case Dropped():
-                self.driver.let_go(self.clock())
+                self._drop()
             case AlarmSeen():
                 self.fate.calm()
-        if isinstance(event, Won | Dropped | Tracked):
+        if isinstance(event, Won | Dropped | Tracked | Told):
             self.stir.set()
 
     def _consider(self, order: int) -> None:
@@ -164,18 +177,39 @@ class Taxi:
             self.driver.engaged = answer is Answer.GRAB
             self.speaker.occurred(Pressed(order, answer is Answer.GRAB, after_s))
 
+    def _read(self, text: str) -> None:
+        """Words are all that some terminals have for orders."""
+        if (errand := self.town.errand(text)) is not None:
+            self._go_for(Won(errand.order, errand.pick_up, errand.goal, None))
+        elif (order := cancelled(text)) is not None and order == self._errand:
+            self._drop()
+
+    def _drop(self) -> None:
+        self._errand = 0
+        self.driver.let_go(self.clock())
+
     def _go_for(self, won: Won) -> None:
         plane, now = self.driver.plane, self.clock()
         here = self.driver.read(now)
         pick_up = won.pick_up or (here.lat, here.lon)
-        call = Call(plane.point(*pick_up), plane.point(*won.goal) if won.goal else None, won.wanted)
+        goal, shows = plane.point(*won.goal) if won.goal else None, comes(*pick_up, self.no_show)
+        call = Call(plane.point(*pick_up), goal, won.wanted, shows)
+        self._errand = won.order
         if not self.driver.fetch(call, now):
             self.speaker.occurred(GivenUp(won.order, OTHER))
         elif (mind := self.temper.change_of_mind(self.rng)) is not None:
             self.speaker.occurred(GivenUp(won.order, *mind))
 
-    def _choose(self, answers: Sequence[int]) -> int:
-        return int(self.rng.choice(answers))
+    def _choose(self, question: str, answers: Mapping[int, str]) -> Choice:
+        """To an order the first answer is yes and the last one no."""
+        numbers = sorted(answers)
+        if not is_order(question):
+            return int(self.rng.choice(numbers)), 0.0
+        answer, after_s = self.temper.decide(self.rng)
+        if self.driver.leg.duty not in FREE or answer is Answer.IGNORE:
+            return None, 0.0
+        self.driver.engaged = answer is Answer.GRAB
+        return numbers[0] if answer is Answer.GRAB else numbers[-1], after_s
 
     # reports
 

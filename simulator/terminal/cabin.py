@@ -9,7 +9,7 @@ from typing import Any
 from gateway.framed import FAILED, OK
 from gateway.report import Position, Status
 from simulator.terminal.camera import Camera
-from simulator.terminal.car import Car, Tracked
+from simulator.terminal.car import Car, Choice, Tracked
 
 Parameters = Mapping[str, Mapping[str, Any]]
 """Keyed and named as in the tables: {"0x0001": {"heartbeat_interval": 30}}."""
@@ -89,10 +89,9 @@ class Cabin:
         self.note("listens in" if listen else "calls back", phone=phone)
         return OK
 
-    def ask(self, question: str, answers: Mapping[int, str]) -> int | None:
-        """The number of the driver's answer; None when there is nothing to choose from."""
-        if not answers:
-            return None
-        chosen = self.car.choose(list(answers))
-        self.note("question answered", question=question, answer=answers[chosen])
-        return chosen
+    def ask(self, question: str, answers: Mapping[int, str]) -> Choice:
+        """The number of the driver's answer, None for none, and after how many seconds he gives it."""
+        chosen, after_s = self.car.choose(question, answers)
+        answer = "" if chosen is None else answers[chosen]
+        self.note("question shown", question=question, answer=answer)
+        return chosen, after_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,7 +53,14 @@ class Tracked:
     """The centre wants to know more often, or no longer: the next fix may be due."""
 
 
-Event = Offered | Won | Lost | Dropped | AlarmSeen | Tracked
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The centre has sent words."""
+
+    text: str
+
+
+Event = Offered | Won | Lost | Dropped | AlarmSeen | Tracked | Told
 
 # what happens to it
 
@@ -115,10 +122,16 @@ class SwitchedOff:
 Occurrence = ShiftBegun | ShiftEnded | Aboard | Paid | Pressed | GivenUp | SwitchedOff
 
 
+Choice = tuple[int | None, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Car:
-    """sense: the position right now; choose: which of the numbered answers to a question the driver gives."""
+    """sense: the position right now.
+
+    choose  what a driver answers to a question, by its number, and after how many seconds; None when he lets it pass
+    """
 
     sense: Callable[[], Position]
     tell: Callable[[Event], None] = lambda _event: None
-    choose: Callable[[Sequence[int]], int] = lambda answers: answers[0]
+    choose: Callable[[str, Mapping[int, str]], Choice] = lambda _question, answers: (min(answers), 0.0)

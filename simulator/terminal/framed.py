@@ -18,7 +18,7 @@ from gateway.wire.message import Header
 from simulator.danger import Hazard
 from simulator.terminal.cabin import Cabin
 from simulator.terminal.camera import Picture, size_of
-from simulator.terminal.car import Occurrence
+from simulator.terminal.car import Occurrence, Told
 from simulator.terminal.conversation import DONE, Conversation, Handler
 from simulator.terminal.store import Fix, Store, Witness
 
@@ -162,6 +162,7 @@ class FramedTerminal(Conversation):
 
     def _show(self, _header: Header, fields: Mapping[str, Any], _now: float) -> int:
         self.cabin.note("text shown in the car", text=fields["text"])
+        self.cabin.car.tell(Told(fields["text"]))
         return OK
 
     def _call(self, _header: Header, fields: Mapping[str, Any], _now: float) -> int:

@@ -178,13 +178,14 @@ class Jt808Terminal(FramedTerminal):
         self.cabin.car.tell(AlarmSeen())
         return OK
 
-    def _ask(self, header: Header, fields: Mapping[str, Any], _now: float) -> int | None:
-        chosen = self.cabin.ask(fields["question"], {a["answer_id"]: a["text"] for a in fields["answers"]})
-        if chosen is None:
+    def _ask(self, header: Header, fields: Mapping[str, Any], now: float) -> int:
+        if not fields["answers"]:
             return FAILED
-        self.confirm(header)
-        self.reply(0x0302, self.encode(0x0302, {"ack_serial": header.serial, "answer_id": chosen}))
-        return None
+        chosen, after_s = self.cabin.ask(fields["question"], {a["answer_id"]: a["text"] for a in fields["answers"]})
+        if chosen is not None:
+            answer = self.encode(0x0302, {"ack_serial": header.serial, "answer_id": chosen})
+            self.later(now + after_s, lambda then: self.say(0x0302, answer, then))
+        return OK
 
     def _control(self, header: Header, fields: Mapping[str, Any], _now: float) -> int | None:
         """The doors. 1 locks them before 2019 and opens them since."""

@@ -173,11 +173,12 @@ class Jt905Terminal(FramedTerminal):
         return self.cabin.track(fields["interval"], fields["duration"], now)
 
     def _ask(self, _header: Header, fields: Mapping[str, Any], now: float) -> int:
-        chosen = self.cabin.ask(fields["question"], {a["answer_id"]: a["text"] for a in fields["answers"]})
-        if chosen is None:
+        if not fields["answers"]:
             return FAILED
-        answer = self.encode(0x0302, {"question_id": fields["question_id"], "answer_id": chosen})
-        self.later(now, lambda then: self.say(0x0302, answer, then))
+        chosen, after_s = self.cabin.ask(fields["question"], {a["answer_id"]: a["text"] for a in fields["answers"]})
+        if chosen is not None:
+            answer = self.encode(0x0302, {"question_id": fields["question_id"], "answer_id": chosen})
+            self.later(now + after_s, lambda then: self.say(0x0302, answer, then))
         return OK
 
     def _control(self, header: Header, fields: Mapping[str, Any], _now: float) -> int | None:
