@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.wire.clocks import CHINA
 from simulator.demand import WEIGHTS, Demand
-from simulator.driver import PATIENCE, Driver
+from simulator.driver import NO_SHOW_S, PATIENCE, Driver
 from simulator.duty import Call, Duty
 from simulator.gazetteer import KINDS
 from simulator.roads.route import Roads
@@ -211,3 +211,16 @@ def test_a_passenger_who_wants_the_car_later_is_waited_for_but_not_for_ever(road
         car.advance(arrived)
         assert car.leg.duty is Duty.BOARDING
         assert car.leg.end == (now + later if waits else arrived + PATIENCE)
+
+
+def test_a_driver_waits_at_the_door_for_one_who_does_not_come_and_drives_on_empty(roads: Roads, demand: Demand):
+    car, now = free(roads, demand, 5)
+    door = complex(demand.points[0])
+    assert car.fetch(Call(door, comes=False), now)
+    duties = []
+    while not duties or duties[-1] is not Duty.CRUISING:
+        duties.append(car.leg.duty)
+        if car.leg.duty is Duty.BOARDING:
+            assert (car.leg.end - car.leg.start).total_seconds() == NO_SHOW_S
+        car.advance(car.leg.end)
+    assert duties == [Duty.CALLED, Duty.BOARDING, Duty.CRUISING]

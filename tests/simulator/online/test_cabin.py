@@ -16,7 +16,7 @@ from gateway.protocols.jt905 import messages as jt905
 from gateway.report import Position, Status
 from simulator.crew import crew
 from simulator.roll import Cab
-from simulator.terminal.car import AlarmSeen, Car, Event, ShiftBegun, ShiftEnded, Tracked
+from simulator.terminal.car import AlarmSeen, Car, Event, ShiftBegun, ShiftEnded, Told, Tracked
 from simulator.terminal.conversation import Timing
 from simulator.terminal.link import Link
 from simulator.terminal.memory import Memory
@@ -133,6 +133,13 @@ async def test_a_question_gets_the_drivers_answer(platform, cab: Cab):
     async with platform(cab) as told:
         await told.say(command.Ask(terminal=cab.key, question="能否加班", answers=["能", "不能"]))
         assert (await told.answer("answer"))["answer_id"] == 2
+
+
+@each
+async def test_what_the_centre_writes_is_read_by_the_driver(platform, cab: Cab):
+    async with platform(cab) as told:
+        await told.say(command.SendText(terminal=cab.key, text="请到昆山南站载客", urgent=True))
+        assert told.events == [Told("请到昆山南站载客")]
 
 
 @each
