@@ -11,12 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import orjson
 import psycopg
 import structlog
 import uvloop
 
-from dispatch import equipment, places, queries, sealing, solve, zones
+from dispatch import equipment, lookout, places, queries, sealing, solve, zones
 from dispatch.errors import DispatchError, InputError
 from dispatch.loop import Loop
 from dispatch.match.plan import Policy
@@ -28,6 +29,7 @@ from dispatch.service import serve
 from dispatch.settings import Settings
 from dispatch.supply import Supply
 from dispatch.ways import Ways
+from dispatch.wheel import Hours
 from gateway.bus import NatsBus
 from gateway.log import configure
 from tracking import embedded
@@ -43,19 +45,29 @@ async def run(settings: Settings, url: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    supply, now = Supply(), datetime.now(UTC)
-    async with await psycopg.AsyncConnection.connect(url) as db:
-        supply.start_with(await vehicles(db), now)
-    supply.forget_stale(now)
-    log.info("dispatch starts", vacant=len(supply))
     areas = zones.read(settings.zones) if settings.zones else ()
+    hours = Hours(driving=timedelta(hours=settings.driving_h))
     rules = Rules(
         policy=Policy(zones=tuple(area.zone for area in areas)), answer=timedelta(seconds=settings.answer_s),
-        dropped=timedelta(seconds=settings.lock_out_s),
+        dropped=timedelta(seconds=settings.lock_out_s), hours=hours,
     )  # fmt: skip
+    supply = await _supply(url, hours)
+    log.info("dispatch starts", vacant=len(supply))
     bus, ways = NatsBus(settings.bus_url, "dispatch"), Ways(settings.roads_dir or settings.var / "roads", url)
     loop = Loop(url, bus, rules, Rounds(Scene(supply, rules, areas), ways), settings.call_back)
     await serve(bus, supply, loop, stop)
+
+
+async def _supply(url: str, hours: Hours) -> Supply:
+    """As the history knows it, for the time before the first fixes come."""
+    supply, now = Supply(hours if hours.driving else None), datetime.now(UTC)
+    async with await psycopg.AsyncConnection.connect(url) as db:
+        supply.start_with(await vehicles(db), now)
+        if hours.driving:
+            for terminals, times, moves in await lookout.driven(db, now - hours.driving - hours.rest):
+                supply.drove(terminals, np.array(times, np.int64), np.array(moves, bool))
+    supply.forget_stale(now)
+    return supply
 
 
 def with_database(do: Callable[[Connection], Awaitable[T]]) -> T:

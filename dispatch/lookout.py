@@ -10,6 +10,7 @@ from dispatch import queries
 from dispatch.arrival import Sight
 from dispatch.queries import Standing
 from dispatch.rides import Ride, Seen
+from dispatch.wheel import STILL_M_S
 from gateway.report import BAD, Status
 from tracking.database import Connection
 
@@ -168,32 +169,68 @@ async def taxis(db: Connection) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Who drives a taxi: licence, since when he is signed in, and what he has taken since, yuan."""
+    """Who drives a taxi: licence, since when he is signed in, what he has taken since, yuan; None: no meter tells it.
+
+    wheel  since when nobody else has driven: signing in again is no rest
+    """
 
     driver: str
     since: datetime
-    taken: float
+    wheel: datetime
+    taken: float | None
 
 
 async def duties(db: Connection, now: datetime) -> dict[str, Duty]:
-    """By terminal, of drivers who are signed in."""
+    """By terminal, of drivers who are signed in, by the meter (JT/T 905) or by their card (JT/T 808)."""
     cursor = await db.execute(
         """
-        WITH last AS (
-            SELECT DISTINCT ON (terminal_id) terminal_id, report ->> 'kind' AS kind, received,
-                report ->> 'driver_licence' AS driver
+        WITH sign AS (
+            SELECT terminal_id, message.id, received, report ->> 'kind' AS kind,
+                coalesce(report ->> 'driver_licence', report ->> 'licence') AS driver,
+                report ->> 'kind' = 'sign_in' OR (report ->> 'kind' = 'driver_card' AND report ->> 'result' = 'ok'
+                    AND coalesce((report ->> 'inserted')::boolean, true)) AS enters
             FROM message CROSS JOIN jsonb_array_elements(reports) AS report
-            WHERE name IN ('sign_in', 'sign_out') AND received > %s AND report ->> 'kind' IN ('sign_in', 'sign_out')
-            ORDER BY terminal_id, received DESC, message.id DESC
-        )
-        SELECT terminal.key, driver, received, (
+            WHERE name IN ('sign_in', 'sign_out', 'driver') AND received > %s AND received <= %s
+            AND report ->> 'kind' IN ('sign_in', 'sign_out', 'driver_card')
+        ), last AS (SELECT DISTINCT ON (terminal_id) * FROM sign ORDER BY terminal_id, received DESC, id DESC)
+        SELECT terminal.key, driver, last.received, (
+            SELECT min(received) FROM sign AS own
+            WHERE own.terminal_id = last.terminal_id AND own.enters AND own.driver = last.driver AND own.received > (
+                SELECT coalesce(max(received), '-infinity') FROM sign AS other
+                WHERE other.terminal_id = last.terminal_id AND other.enters AND other.driver <> last.driver
+            )
+        ), CASE WHEN kind = 'sign_in' THEN (
             SELECT coalesce(sum(amount), 0) FROM meter_record
-            WHERE meter_record.terminal_id = last.terminal_id AND began >= received
-        ) FROM last JOIN terminal ON terminal.id = last.terminal_id WHERE kind = 'sign_in'
+            WHERE meter_record.terminal_id = last.terminal_id AND began >= last.received
+        ) END FROM last JOIN terminal ON terminal.id = last.terminal_id WHERE enters AND driver <> ''
         """,
-        (now - SIGN_IN_LASTS,),
+        (now - SIGN_IN_LASTS, now),
     )
-    return {taxi: Duty(driver, since, float(taken)) for taxi, driver, since, taken in await cursor.fetchall()}
+    return {
+        taxi: Duty(driver, since, wheel, None if taken is None else float(taken))
+        for taxi, driver, since, wheel, taken in await cursor.fetchall()
+    }
+
+
+async def driven(db: Connection, since: datetime) -> list[tuple[list[str], list[int], list[bool]]]:
+    """For each minute, oldest first: terminals, the times of their last fixes in it, and whether they moved.
+
+    Times are microseconds since 1970. What a terminal does not tell of its speed is told by its places: 0.0003
+    degrees a minute are half a metre a second.
+    """
+    cursor = await db.execute(
+        """
+        SELECT array_agg(key), array_agg((extract(epoch FROM last) * 1000000)::bigint), array_agg(moves) FROM (
+            SELECT floor(extract(epoch FROM time) / 60) AS minute, terminal.key AS key, max(time) AS last,
+                coalesce(bool_or(nullif(speed, 'NaN') > %(still)s),
+                    greatest(max(lat) - min(lat), max(lon) - min(lon)) > 0.0003) AS moves
+            FROM position JOIN terminal ON terminal.id = terminal_id
+            WHERE time > %(since)s AND flags & %(bad)s = 0 GROUP BY minute, terminal.key
+        ) AS seen GROUP BY minute ORDER BY minute
+        """,
+        {"since": since, "still": STILL_M_S, "bad": int(BAD)},
+    )
+    return list(await cursor.fetchall())
 
 
 async def clearing(db: Connection) -> dict[str, tuple[float, float]]:

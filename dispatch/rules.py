@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from dispatch.arrival import Fence
 from dispatch.match.plan import Policy
+from dispatch.wheel import Hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Rules:
     dropped      how long a driver who dropped an order gets no offers
     window       in which drivers' share of refusals is counted
     shift        of a driver from his sign-in;  settled  after which his income an hour says something
+    hours        at the wheel, and the rest that ends them;  driving of 0: they are not counted
     street_m_s   how fast a passenger comes nearer to his goal in a straight line
     retold       after which it is told again why a booking waits
     """
@@ -43,5 +45,6 @@ class Rules:
     window: timedelta = timedelta(days=30)
     shift: timedelta = timedelta(hours=12)
     settled: timedelta = timedelta(hours=1)
+    hours: Hours = field(default_factory=Hours)
     street_m_s: float = 7.0
     retold: timedelta = timedelta(minutes=1)

@@ -109,7 +109,9 @@ def _on_duty(ids: Sequence[str], rows: Rows, duties: Mapping[str, Duty], rules: 
         worked = now - duty.since
         if worked < rules.shift:
             row["shift_left_s"] = (rules.shift - worked).total_seconds()
-        if worked > rules.settled:
+        drove = (now - duty.wheel).total_seconds()
+        row["hours_left_s"] = max(row["hours_left_s"], rules.hours.driving.total_seconds() - drove)
+        if worked > rules.settled and duty.taken is not None:
             row["income"] = duty.taken / (worked / timedelta(hours=1))
 
 

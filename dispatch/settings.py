@@ -21,6 +21,9 @@ class Settings(BaseSettings):
     )
     answer_s: float = Field(20.0, gt=0, description="How long a driver may think about an offer, s")
     lock_out_s: float = Field(600.0, gt=0, description="How long a driver who dropped an order gets no offers, s")
+    driving_h: float = Field(
+        4.0, ge=0, le=24, description="How long a driver may drive without a rest and get offers, h; 0: not counted"
+    )
     roads_dir: Path | None = Field(
         None, description="Road network that `python -m tracking roads build` makes; default: roads in TAXIHUB_VAR"
     )

@@ -5,7 +5,7 @@ Pure of any bus or clock: batches and `now` come in, answers go out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from dispatch.cells import CellIndex
 from dispatch.match.snapshot import TAXI, Rows, State
+from dispatch.sphere import distances_m
+from dispatch.wheel import STILL_M_S, Hours, Wheels
 from gateway.report import FixBatch, Status, micros
 from tracking.vehicle import URGENT, Vehicle
 
@@ -35,7 +37,9 @@ class Candidate:
 
 
 class Supply:
-    def __init__(self) -> None:
+    def __init__(self, hours: Hours | None = None) -> None:
+        """hours: that drivers may drive without a rest; None: they are not counted."""
+        self._wheels = Wheels(hours) if hours else None
         self._vacant = CellIndex()
         self._slots: dict[str, int] = {}
         self._terminals: list[str] = []
@@ -52,6 +56,11 @@ class Supply:
         self._take(self._slots_of([terminal for terminal, _ in known]), rows)
         self.forget_stale(now)
 
+    def drove(self, terminals: Sequence[str], time: NDArray[np.int64], moves: NDArray[np.bool_]) -> None:
+        """What different cars did before this process began, the oldest first of several calls."""
+        if self._wheels is not None:
+            self._wheels.see(self._slots_of(terminals), time, moves)
+
     def apply(self, batch: FixBatch, now: datetime) -> None:
         """Fixes of the live feed; older ones than already known change nothing."""
         fixes = batch.rows[batch.newest()]
@@ -59,7 +68,19 @@ class Supply:
         for name in ("time", "lat", "lon"):
             rows[name] = fixes[name]
         rows["state"], rows["alarmed"] = states_of(fixes["alarms"], fixes["status"])
-        self._take(self._slots_of(batch.terminals)[fixes["terminal"]], rows)
+        slots = self._slots_of(batch.terminals)[fixes["terminal"]]
+        if self._wheels is not None:
+            self._wheels.see(slots, rows["time"], self._moves(slots, rows, fixes["speed"]))
+        self._take(slots, rows)
+
+    def _moves(self, slots: NDArray[np.intp], rows: Rows, speed: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Whether cars drive, from where they were before if a terminal does not tell its speed."""
+        before = self._live[slots]
+        metres = distances_m(before["lat"], before["lon"], rows["lat"], rows["lon"])
+        seconds = np.maximum(rows["time"] - before["time"], 1) / 1e6
+        known = before["time"] > 0
+        moves: NDArray[np.bool_] = np.where(np.isnan(speed), known & (metres / seconds > STILL_M_S), speed > STILL_M_S)
+        return moves
 
     def _slots_of(self, terminals: Iterable[str]) -> NDArray[np.intp]:
         slots = np.array([self._slots.setdefault(key, len(self._slots)) for key in terminals], np.intp)
@@ -100,7 +121,7 @@ class Supply:
     def taxis(self, now: datetime) -> tuple[tuple[str, ...], Rows]:
         """Every taxi ever heard, by terminal in order, as the matcher's snapshot holds it.
 
-        What fixes do not tell (shift, hours, income, abilities, ranks) has its default. A taxi with an urgent
+        What fixes do not tell (shift, income, abilities, ranks) has its default. A taxi with an urgent
         alarm is locked. `clear_s` of an occupied one is not known.
         """
         order = np.array(sorted(range(len(self._terminals)), key=self._terminals.__getitem__), np.intp)
@@ -108,7 +129,8 @@ class Supply:
         rows["lat"], rows["lon"], rows["state"], rows["locked"] = (live[n] for n in ("lat", "lon", "state", "alarmed"))
         rows["fix_age_s"] = np.maximum(0, micros(now) - live["time"]) / 1e6
         rows["clear_s"] = np.where(live["state"] == State.VACANT, 0.0, np.nan)
-        rows["shift_left_s"] = rows["hours_left_s"] = np.inf
+        rows["shift_left_s"] = np.inf
+        rows["hours_left_s"] = np.inf if self._wheels is None else self._wheels.left_s(order, micros(now))
         rows["income"], rows["seats"], rows["rank"] = np.nan, 4, -1
         return tuple(self._terminals[n] for n in order.tolist()), rows
 

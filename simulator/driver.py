@@ -2,7 +2,7 @@
 
     CRUISING --hailed--> BOARDING --> OCCUPIED --arrived--> ALIGHTING --> CRUISING
         |                   ^   +--nobody comes--> CRUISING         |
-        +--called--> CALLED-+                                   +--meal time--> RESTING --> CRUISING
+        +--called--> CALLED-+                                   +--meal, rest--> RESTING --> CRUISING
         |                                                       |
         +-------------------07:00, 17:00, at night--------------+--> HOMEBOUND --> HANDOVER --> CRUISING
 
@@ -27,6 +27,8 @@ from simulator.roads.route import Roads, Spot
 
 HANDOVERS = (time(7), time(17))
 MEALS = (time(11, 30), time(18, 30))
+AT_WHEEL_S = (3.0 * 3600, 3.7 * 3600)
+"""After which a driver looks for a rest: the law gives him four hours."""
 NIGHT, MORNING = time(0, 30), time(5, 30)
 RUSH = (7, 8, 17, 18)
 RUSH_PACE = 0.78
@@ -55,6 +57,7 @@ class Driver:
         self._sleeps = rng.random() < 0.6
         self._handover_due = _next(HANDOVERS, now, self._late)
         self._meal_due = _next(MEALS, now, self._late)
+        self._rest_due = now + timedelta(seconds=rng.uniform(0, AT_WHEEL_S[0]))
         self.turns: list[Turn] = []
         self.engaged = False
         self.haste: Callable[[], float] = lambda: 1.0
@@ -65,9 +68,9 @@ class Driver:
             Duty.BOARDING: self._after_boarding,
             Duty.OCCUPIED: lambda leg: self._stand(Duty.ALIGHTING, leg, 15, 60),
             Duty.ALIGHTING: self._after_fare,
-            Duty.RESTING: self._cruise,
+            Duty.RESTING: self._rested,
             Duty.HOMEBOUND: self._hand_over,
-            Duty.HANDOVER: self._cruise,
+            Duty.HANDOVER: self._rested,
         }
         self.leg = self._cruise(Leg(Duty.HANDOVER, now, now, home, None))
 
@@ -155,6 +158,8 @@ class Driver:
             return self._stand(Duty.BOARDING, leg, 8, 35)
         if self._is_over(leg.end):
             return self._go(Duty.HOMEBOUND, leg, self._home)
+        if leg.end >= self._rest_due:
+            return self._rest(leg)
         if leg.journey is not None and self._rng.random() < 0.35:
             return self._wait_at_kerb(leg)
         return self._cruise(leg)
@@ -162,9 +167,17 @@ class Driver:
     def _after_fare(self, leg: Leg) -> Leg:
         if self._is_over(leg.end):
             return self._go(Duty.HOMEBOUND, leg, self._home)
+        if leg.end >= min(self._meal_due, self._rest_due):
+            return self._rest(leg)
+        return self._cruise(leg)
+
+    def _rest(self, leg: Leg) -> Leg:
         if leg.end >= self._meal_due:
             self._meal_due = _next(MEALS, leg.end, self._late)
-            return self._stand(Duty.RESTING, leg, 1200, 2400)
+        return self._stand(Duty.RESTING, leg, 1260, 2400)
+
+    def _rested(self, leg: Leg) -> Leg:
+        self._rest_due = leg.end + timedelta(seconds=self._rng.uniform(*AT_WHEEL_S))
         return self._cruise(leg)
 
     def _is_over(self, now: datetime) -> bool:

@@ -9,8 +9,10 @@ import pytest
 
 from dispatch import lock_out, queries
 from dispatch.booking import Event, State
+from dispatch.lookout import duties
 from tests import stack
 from tests.dispatch.bureau import CANCEL, DOOR, DROPPED, FINISHED, GOAL, Bureau, Isu, bureau, number
+from tracking.database import Connection
 
 Start = Callable[..., AbstractContextManager[Bureau]]
 QUICK = "1"
@@ -237,3 +239,44 @@ def test_a_terminal_that_knows_no_questions_costs_no_time(start: Start):
         order = office.book()
         other = office.taxi(number(1), metres=4000)
         other.takes(order)
+
+
+def test_who_was_at_the_wheel_for_four_hours_gets_no_offer_until_another_drives(start: Start):
+    with start(1) as office:
+        taxi = office.taxi(number(1))
+        for minutes in range(250, 0, -10):
+            taxi.at(DOOR.lat, DOOR.lon + minutes * 1e-3, kmh=30, in_s=-60 * minutes)
+        taxi.by(DOOR, kmh=30, in_s=1)
+        stack.eventually(lambda: office.desk(fixes) == 27, "all fixes are stored")
+        office.dispatch.kill()
+        office.start()
+        order = office.book()
+        (tired,) = office.decided(order)[0]["excluded"]
+        assert (tired["taxi"], tired["reason"]) == (taxi.key, "hours_used")
+        taxi.signs_in("3205830001")
+        assert taxi.takes(order)
+
+
+def test_signing_out_and_in_again_is_no_rest(start: Start):
+    with start(1) as office:
+        taxi = office.taxi(number(1))
+        for hours, driver in ((6, "3205830002"), (5, "3205830001"), (1, "3205830001")):
+            taxi.signs_in(driver)
+            ago = timedelta(hours=hours)
+            stack.eventually(lambda ago=ago: office.desk(lambda db: backdate(db, ago)), "the sign-in is stored")
+        now = datetime.now(UTC)
+        duty = office.desk(lambda db: duties(db, now))[taxi.key]
+        assert duty.driver == "3205830001"
+        assert (now - duty.since) // timedelta(hours=1) == 1
+        assert (now - duty.wheel) // timedelta(hours=1) == 5
+
+
+async def fixes(db: Connection) -> int:
+    row = await (await db.execute("SELECT count(*) FROM position")).fetchone()
+    return row[0] if row else 0
+
+
+async def backdate(db: Connection, ago: timedelta) -> bool:
+    """The newest message came so long ago; False as long as it is not stored."""
+    change = "UPDATE message SET received = now() - %s WHERE received > now() - interval '30 minutes'"
+    return (await db.execute(change, (ago,))).rowcount > 0

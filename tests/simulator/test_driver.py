@@ -16,7 +16,7 @@ from tests.simulator import fast
 
 MORNING = datetime(2026, 3, 4, 9, 0, tzinfo=CHINA)
 FOLLOWS = {
-    Duty.CRUISING: {Duty.CRUISING, Duty.BOARDING, Duty.HOMEBOUND},
+    Duty.CRUISING: {Duty.CRUISING, Duty.BOARDING, Duty.RESTING, Duty.HOMEBOUND},
     Duty.BOARDING: {Duty.OCCUPIED},
     Duty.OCCUPIED: {Duty.ALIGHTING},
     Duty.ALIGHTING: {Duty.CRUISING, Duty.RESTING, Duty.HOMEBOUND},
@@ -78,6 +78,18 @@ def test_a_day_runs_through_all_duties_in_a_lawful_order(roads: Roads, demand: D
             assert car.leg.start == now
             seen.add(duty)
     assert seen == set(Duty) - {Duty.CALLED}
+
+
+def test_nobody_drives_longer_without_a_rest_than_the_law_allows(roads: Roads, demand: Demand):
+    for seed in range(3):
+        car, now = driver(roads, demand, seed), MORNING
+        rested = MORNING
+        while now < MORNING + timedelta(hours=24):
+            leg, now = car.leg, car.leg.end
+            if leg.duty in (Duty.RESTING, Duty.HANDOVER):
+                rested = now
+            assert now - rested < timedelta(hours=4, minutes=30), leg
+            car.advance(now)
 
 
 def test_shifts_change_around_seven_and_five(roads: Roads, demand: Demand):
