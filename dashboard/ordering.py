@@ -212,8 +212,19 @@ class Level(Model):
     door_p95_s: float | None
 
 
+class FleetLevel(Model):
+    """Null where there was nothing to measure."""
+
+    drivers: int = Field(description="Who worked long enough for their income to say something")
+    gini: float | None = Field(description="Of their incomes an hour by the meter: 0 = all alike")
+    empty_share: float | None = Field(description="空驶率: part of the way without a passenger")
+    empty_km: float
+    paid_km: float
+
+
 class Levels(Model):
     all: Level
+    fleet: FleetLevel
     by: dict[str, Level]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,36 @@ def level(calls: Iterable[Call]) -> Level:
     door = [(call.met - call.asked).total_seconds() for call in over if call.met]
     success = len(door) / len(over) if over else np.nan
     return Level(len(over), success, _mean(confirm), _p95(confirm), _mean(door), _p95(door))
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """What a driver took by the meter while he was signed in."""
+
+    driver: str
+    worked: timedelta
+    yuan: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """How fair and how empty it was; NaN where there was nothing to measure.
+
+    drivers  whose income says something;  gini  of their incomes an hour;  empty_share  空驶率
+    """
+
+    drivers: int
+    gini: float
+    empty_share: float
+    empty_km: float
+    paid_km: float
+
+
+def fleet(earned: Iterable[Earned], settled: timedelta, empty_m: float, paid_m: float) -> Fleet:
+    """settled: who has worked less says nothing about fairness."""
+    hourly = [one.yuan / (one.worked / timedelta(hours=1)) for one in earned if one.worked >= settled]
+    share, fair = empty_share(empty_m, paid_m), gini(hourly) if hourly else np.nan
+    return Fleet(len(hourly), fair, share, empty_m / 1000, paid_m / 1000)
 
 
 Key = Callable[[Call], str]

@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 
 from dispatch.booking import Booking, Place, State
 from dispatch.errors import UnknownBooking
-from dispatch.levels import ELDERLY, OTHERS, Call
+from dispatch.levels import ELDERLY, OTHERS, Call, Earned
 from dispatch.match.snapshot import Ability, Snapshot
 from tracking.database import Connection
 
@@ -195,6 +195,42 @@ async def calls(db: Connection, since: datetime, until: datetime) -> list[Call]:
         Call(due, State(state), confirmed, met, zone, channel, ELDERLY if priority else OTHERS)
         for due, state, confirmed, met, zone, channel, priority in await cursor.fetchall()
     ]
+
+
+async def earned(db: Connection, start: datetime, end: datetime) -> list[Earned]:
+    """By driver, over shifts that began from `start` on and were over before `end`, as meters tell it."""
+    cursor = await db.execute(
+        """
+        WITH sign AS (
+            SELECT terminal_id, received AS since, report ->> 'kind' AS kind, report ->> 'driver_licence' AS driver,
+                lead(received) OVER (PARTITION BY terminal_id ORDER BY received, message.id) AS until
+            FROM message CROSS JOIN jsonb_array_elements(reports) AS report
+            WHERE name IN ('sign_in', 'sign_out') AND received >= %(start)s AND received < %(end)s
+            AND report ->> 'kind' IN ('sign_in', 'sign_out')
+        )
+        SELECT driver, sum(until - since), sum(taken)::float8 FROM sign CROSS JOIN LATERAL (
+            SELECT coalesce(sum(amount), 0) AS taken FROM meter_record
+            WHERE meter_record.terminal_id = sign.terminal_id AND began >= since AND began < until
+        ) AS meter WHERE kind = 'sign_in' AND driver <> '' AND until IS NOT NULL GROUP BY driver ORDER BY driver
+        """,
+        {"start": start, "end": end},
+    )
+    return [Earned(*row) for row in await cursor.fetchall()]
+
+
+async def metres(db: Connection, start: datetime, end: datetime) -> tuple[float, float]:
+    """That taxis drove without and with a passenger, of trips that began from `start` on and before `end`."""
+    cursor = await db.execute(
+        """
+        SELECT coalesce(sum(length) FILTER (WHERE kind IN ('cruising', 'approach')), 0),
+            coalesce(sum(length) FILTER (WHERE kind IN ('hail', 'booked')), 0)
+        FROM trip JOIN vehicle ON vehicle.id = trip.vehicle_id
+        WHERE vehicle.vehicle_class = 'taxi' AND trip.start >= %s AND trip.start < %s
+        """,
+        (start, end),
+    )
+    empty, paid = await cursor.fetchone() or (0.0, 0.0)
+    return empty, paid
 
 
 async def decisions(db: Connection, number: int) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from dispatch import levels, queries, tariff
 from dispatch.booking import OPEN, TABLE, Actor, Event, State
 from dispatch.desk import Refused
 from dispatch.errors import BookingError, InputError, KeyUsed, UnknownBooking
+from dispatch.rules import Rules
 from dispatch.store import Author
 from tracking import people
 from tracking.database import Connection
@@ -226,13 +227,15 @@ async def service(
     end: Annotated[Moment, Query(alias="to", description="First moment after it")],
     by: Annotated[Literal[tuple(levels.BY)], Query(description="What calls are told apart by")] = "hour",  # type: ignore[valid-type]
 ) -> ordering.Levels:
-    """Of calls that were due in the interval, at most 92 days, and are over."""
+    """Of calls that were due in the interval, at most 92 days, and are over; and of the shifts and trips in it."""
     if not timedelta() < end - start <= LONGEST:
         raise Problem(400, "bad_interval", f"between nothing and {LONGEST.days} days are expected")
     calls = await queries.calls(db, start, end)
     parts = {name: _level(one) for name, one in levels.levels(calls, by).items()}
-    return ordering.Levels.model_validate({"all": _level(levels.level(calls)), "by": parts})
+    earned, (empty_m, paid_m) = await queries.earned(db, start, end), await queries.metres(db, start, end)
+    fleet = levels.fleet(earned, Rules().settled, empty_m, paid_m)
+    return ordering.Levels.model_validate({"all": _level(levels.level(calls)), "fleet": _level(fleet), "by": parts})
 
 
-def _level(one: levels.Level) -> dict[str, Any]:
+def _level(one: levels.Level | levels.Fleet) -> dict[str, Any]:
     return {key: None if math.isnan(value) else value for key, value in asdict(one).items()}

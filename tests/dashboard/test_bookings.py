@@ -242,6 +242,38 @@ def test_service_levels_count_what_is_over(taker: httpx.Client):
     )
 
 
+def test_service_levels_tell_how_fair_and_how_empty_the_fleet_drove(taker: httpx.Client, api: Api):
+    began = datetime(2026, 11, 1, 0, 0, tzinfo=UTC)
+    say = "INSERT INTO message (terminal_id, digest, received, name, frame, reports) VALUES (%s, %s, %s, %s, '', %s)"
+    ride = (
+        "INSERT INTO trip (vehicle_id, start, finish, kind, length, fixes, longest_gap, open_start, open_finish)"
+        " SELECT id, %s, %s, %s, %s, 9, 10, false, false FROM vehicle WHERE vehicle_class = 'taxi' ORDER BY id LIMIT 1"
+    )
+    with psycopg.connect(api.database) as db:
+        terminals = [row[0] for row in db.execute("SELECT id FROM terminal ORDER BY id LIMIT 2").fetchall()]
+        for n, (terminal, yuan) in enumerate(zip(terminals, (100, 300), strict=True)):
+            meter = {
+                "on": (began + timedelta(hours=1)).isoformat(), "off": (began + timedelta(hours=2)).isoformat(),
+                "distance": 9000.0, "waiting": 0.0, "amount": yuan,
+            }  # fmt: skip
+            for hours, name, told in (
+                (0, "sign_in", {"kind": "sign_in", "driver_licence": f"D{n}"}),
+                (2, "trip", {"kind": "trip", "operation": n, "meter": meter}),
+                (10, "sign_out", {"kind": "sign_out", "driver_licence": f"D{n}"}),
+            ):
+                digest = f"{n}{name}".encode()
+                db.execute(say, (terminal, digest, began + timedelta(hours=hours), name, json.dumps([told])))
+        for hours, kind, metres in ((1, "hail", 9000), (2, "cruising", 3000), (3, "parked", 50)):
+            start = began + timedelta(hours=hours)
+            db.execute(ride, (start, start + timedelta(minutes=20), kind, metres))
+    interval = {"from": began.isoformat(), "to": (began + timedelta(hours=12)).isoformat()}
+    told = taker.get("/api/v1/service-levels", params=interval).json()
+    assert told["fleet"] == {"drivers": 2, "gini": 0.25, "empty_share": 0.25, "empty_km": 3.0, "paid_km": 9.0}
+    before = {"from": "2026-10-01T00:00:00Z", "to": began.isoformat()}
+    nothing = {"drivers": 0, "gini": None, "empty_share": None, "empty_km": 0.0, "paid_km": 0.0}
+    assert taker.get("/api/v1/service-levels", params=before).json()["fleet"] == nothing
+
+
 def test_a_new_key_seals_every_number_again_and_old_ones_stay_readable(taker: httpx.Client, api: Api):
     booking = taken(taker, phone="13600000036")
     var = Path(api.console.running.log).parent

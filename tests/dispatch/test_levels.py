@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.booking import State
-from dispatch.levels import ELDERLY, Call, empty_share, gini, level, levels
+from dispatch.levels import ELDERLY, Call, Earned, empty_share, fleet, gini, level, levels
 
 RANG = datetime(2026, 11, 25, 23, 50, tzinfo=UTC)
 """07:50 by the city's clock."""
@@ -80,3 +80,18 @@ def test_inequality_of_known_incomes():
 def test_the_empty_part_of_the_way():
     assert empty_share(30, 70) == 0.3
     assert math.isnan(empty_share(0, 0))
+
+
+def test_a_fleets_fairness_is_of_incomes_an_hour_of_those_who_worked_long_enough():
+    hour = timedelta(hours=1)
+    earned = [Earned("1", 8 * hour, 240.0), Earned("2", 4 * hour, 360.0), Earned("3", 0.5 * hour, 500.0)]
+    found = fleet(earned, hour, 30_000, 70_000)
+    assert (found.drivers, found.gini) == (2, pytest.approx(gini([30, 90])))
+    assert (found.empty_share, found.empty_km, found.paid_km) == (0.3, 30, 70)
+
+
+def test_a_fleet_that_did_nothing_has_no_fairness():
+    found = fleet([], timedelta(hours=1), 0, 0)
+    assert found.drivers == 0
+    assert math.isnan(found.gini)
+    assert math.isnan(found.empty_share)

@@ -151,3 +151,23 @@ def _far(n: int) -> Booking:
     return Booking(
         key=f"flood {n}", created=datetime.now(UTC) - timedelta(seconds=n), pick_up=Place("远郊", 32.9, 119.1)
     )
+
+
+def test_the_bureau_reads_how_well_it_serves_by_hour_and_by_channel(office: Office):
+    missed = office.bureau.book("a call that nobody can serve", passengers=50)
+    office.bureau.do(missed, Event.GIVE_UP)
+    page = office.desk("auditor")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="服务水平").click()
+    expect(page.get_by_role("heading", name="服务水平")).to_be_focused()
+    whole = page.get_by_role("row", name=re.compile("^全部"))
+    expect(whole).to_contain_text("%")
+    page.get_by_label("分组").select_option("channel")
+    expect(page.get_by_role("row", name=re.compile("^电话"))).to_be_visible()
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("heading", name="Service levels")).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile("^telephone"))).to_be_visible()
+    page.get_by_label("Period").select_option("7")
+    expect(page.get_by_role("row", name=re.compile("^All"))).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Service levels")).to_be_hidden()

@@ -157,3 +157,25 @@ export interface BaseMap {
 }
 
 export type Outcome = 'sent' | 'queued' | 'failed' | 'no_terminal' | 'no_gateway';
+
+/** Null where there was nothing to measure. */
+export interface Level {
+  readonly calls: number;
+  readonly success: number | null;
+  readonly confirm_s: number | null;
+  readonly confirm_p95_s: number | null;
+  readonly door_s: number | null;
+  readonly door_p95_s: number | null;
+}
+
+export interface Levels {
+  readonly all: Level;
+  readonly fleet: {
+    readonly drivers: number;
+    readonly gini: number | null;
+    readonly empty_share: number | null;
+    readonly empty_km: number;
+    readonly paid_km: number;
+  };
+  readonly by: Readonly<Record<string, Level>>;
+}
