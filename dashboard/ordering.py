@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -15,6 +15,7 @@ from dispatch.booking import Event, State
 from dispatch.desk import Listed
 from dispatch.match.snapshot import Ability
 from dispatch.queries import Step
+from dispatch.series import Series as KnownSeries
 
 NEEDS = tuple(sorted(ability.lower() for ability in Ability.__members__))
 EXAMPLE_PLACE = {"name": "昆山市第一人民医院", "lat": 31.3857, "lon": 120.9561, "note": "急诊门口"}
@@ -77,6 +78,85 @@ class NewBooking(Model):
             priority=self.priority, rider=self.rider, account=self.account, preferred_driver=self.preferred_driver,
             refused_drivers=frozenset(self.refused_drivers), note=self.note, channel=self.channel,
         )  # fmt: skip
+
+
+class NewSeries(NewBooking):
+    """A call for a booking that comes again: first when it is wanted, then by the rule at the same time of day."""
+
+    model_config = _example({
+        "phone": "13812345678", "pick_up": EXAMPLE_PLACE, "wanted": "2026-11-26T23:30:00Z",
+        "rule": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR;UNTIL=20271231",
+    })  # fmt: skip
+
+    rule: Text = Field(min_length=10, max_length=200, description="RFC 5545, daily, weekly or monthly")
+
+
+class Turn(Model):
+    """One of a series' days. note: why there is no booking on it; booking, state: once it is made out."""
+
+    wanted: datetime
+    booking: int | None
+    state: State | None
+    note: str
+
+
+class SeriesStep(Model):
+    at: datetime
+    event: str
+    day: date | None
+    actor: str
+    who: str
+    reason: str
+
+
+class Series(Model):
+    id: int
+    rule: str
+    first: datetime
+    created: datetime
+    ended: datetime | None
+    pick_up: Place
+    destination: Place | None
+    passengers: int
+    needs: list[str]
+    rider: str
+    note: str
+    phone: str = Field(description="Masked")
+
+
+class SeriesPage(Model):
+    items: list[Series]
+    next: int | None = Field(description="`before` of the next page; null on the last")
+
+
+class SeriesDetail(Model):
+    series: Series
+    turns: list[Turn] = Field(description="Days of the next weeks")
+    past: list[SeriesStep]
+
+
+class SeriesTaken(Model):
+    """new: false when the same request had come before."""
+
+    series: Series
+    new: bool
+
+
+class Ended(Model):
+    left: list[int] = Field(description="Bookings that a taxi has already: they are not cancelled")
+
+
+class Dates(Model):
+    items: list[datetime]
+
+
+class WantedSkip(Model):
+    day: date = Field(description="On the city's clock")
+    reason: Text = Field(min_length=2, max_length=200)
+
+
+class WantedEnd(Model):
+    reason: Text = Field(min_length=2, max_length=200)
 
 
 class Booking(Model):
@@ -237,10 +317,24 @@ def booking(one: Listed, now: datetime) -> dict[str, Any]:
         "wait_s": round(asked.wait_s(now), 1), "pick_up": asdict(asked.pick_up),
         "destination": asdict(asked.destination) if asked.destination else None,
         "stops": [asdict(stop) for stop in asked.stops], "phone": one.phone, "plate": one.plate,
-        "needs": [ability.name.lower() for ability in Ability if ability in asked.needs and ability.name],
+        "needs": names(asked.needs),
         "terminal": standing.taxi, "since": standing.since, "asked": list(one.asked),
         **{name: getattr(asked, name) for name in same},
     }  # fmt: skip
+
+
+def series(one: KnownSeries, phone: str) -> dict[str, Any]:
+    """As `Series` has it."""
+    asked = one.asked
+    return {
+        "id": one.id, "rule": one.rule, "first": one.first, "created": one.created, "ended": one.ended, "phone": phone,
+        "pick_up": asdict(asked.pick_up), "destination": asdict(asked.destination) if asked.destination else None,
+        "passengers": asked.passengers, "needs": names(asked.needs), "rider": asked.rider, "note": asked.note,
+    }  # fmt: skip
+
+
+def names(needs: Ability) -> list[str]:
+    return [ability.name.lower() for ability in Ability if ability in needs and ability.name]
 
 
 def steps(past: Sequence[Step], plates: Mapping[str, str]) -> list[dict[str, Any]]:

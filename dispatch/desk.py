@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from dispatch import intake, queries
+from dispatch import intake, queries, series
 from dispatch.booking import OPEN, Booking, Event, State
 from dispatch.errors import BookingError, InputError
 from dispatch.phone import masked, normal
 from dispatch.queries import Standing
 from dispatch.sealing import Keys
+from dispatch.series import Series
 from dispatch.store import Author, Created, create, happen
 from tracking.database import Connection
 
@@ -56,15 +57,35 @@ class Desk:
         number = normal(phone) if phone.strip() else ""
         async with db.transaction():
             if not await queries.has_key(db, booking.key):
-                known = await self._known(db, number, now)
-                wish = intake.Request(booking.pick_up, booking.wanted, booking.passengers, number)
-                found = intake.review(wish, self.rules, known, now)
-                if any(finding.refused for finding in found) or (found and not insists):
-                    raise Refused(found)
+                await self._review(db, booking, number, now, insists=insists)
             made = await create(db, booking, author, self.keys.seal(number) if number else None)
             if made.new:
                 await happen(db, made.id, Event.PLACE, author, now)
         return made
+
+    async def repeat(
+        self, db: Connection, booking: Booking, rule: str, phone: str, author: Author, now: datetime, *,
+        insists: bool = False,
+    ) -> Created:  # fmt: skip
+        """A booking that comes again by a rule, first when it is wanted. Raises Refused, InputError, KeyUsed."""
+        number = normal(phone) if phone.strip() else ""
+        async with db.transaction():
+            if not await series.has_key(db, booking.key):
+                await self._review(db, booking, number, now, insists=insists)
+            return await series.begin(db, booking, rule, author, now, self.keys.seal(number) if number else None)
+
+    async def repeated(self, db: Connection, many: Sequence[Series]) -> list[str]:
+        """Callers' numbers of series, masked; "" = withheld."""
+        sealed = await series.phones(db, [one.id for one in many])
+        return [self._masked(sealed.get(one.id)) for one in many]
+
+    async def _review(self, db: Connection, booking: Booking, number: str, now: datetime, *, insists: bool) -> None:
+        """Raises Refused."""
+        known = await self._known(db, number, now)
+        wish = intake.Request(booking.pick_up, booking.wanted, booking.passengers, number)
+        found = intake.review(wish, self.rules, known, now)
+        if any(finding.refused for finding in found) or (found and not insists):
+            raise Refused(found)
 
     async def _known(self, db: Connection, number: str, now: datetime) -> list[intake.Known]:
         if not number:

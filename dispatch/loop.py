@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import structlog
 
-from dispatch import answers, lookout
+from dispatch import answers, lookout, series
 from dispatch.booking import Event
 from dispatch.clock import LONG_AGO
-from dispatch.errors import BookingError
+from dispatch.errors import DispatchError
 from dispatch.mouth import speak
 from dispatch.rides import happening
 from dispatch.rounds import SYSTEM, Rounds
@@ -143,16 +143,18 @@ class Loop:
             await _alone(happen(db, number, Event.GIVE_UP, SYSTEM, now), number)
         for number in drafted:
             await _alone(happen(db, number, Event.EXPIRE, SYSTEM, now), number)
+        for number in await series.due(db, now):
+            await _alone(series.make_out(db, number, now), f"series {number}")
         for number, taxi, why in await lookout.untold(db, now - rules.obey):
             reason = f"the driver could not be told: {why}"
             await _alone(happen(db, number, Event.LOSE, SYSTEM, now, reason=reason, taxi=taxi), number)
 
 
-async def _alone(work: Awaitable[object], booking: int) -> None:
-    """What fails for one booking is told, and leaves the others alone. Raises OperationalError."""
+async def _alone(work: Awaitable[object], booking: int | str) -> None:
+    """What fails for one booking, or one series, is told, and leaves the others alone. Raises OperationalError."""
     try:
         await work
-    except BookingError as error:  # somebody else was quicker
+    except DispatchError as error:  # somebody else was quicker
         log.info("did not happen", booking=booking, cause=str(error))
     except psycopg.OperationalError:
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -150,12 +150,17 @@ async def _many(db: Connection, condition: str, *values: object) -> list[Standin
 
 
 def _standing(row: dict[str, Any]) -> Standing:
-    asked = {name: row[name] for name in ASKED}
+    return Standing(row["id"], State(row["state"]), row["changed"], wish(row), row["taxi"], row["since"])
+
+
+def wish(row: Mapping[str, Any]) -> Booking:
+    """What is asked for, of a row that has it among others; what it lacks has its default."""
+    asked = {name: row[name] for name in ASKED if name in row}
     asked["pick_up"] = Place(**row["pick_up"])
     asked["destination"] = Place(**row["destination"]) if row["destination"] else None
     asked["stops"] = tuple(Place(**stop) for stop in row["stops"])
     asked["needs"], asked["refused_drivers"] = Ability(row["needs"]), frozenset(row["refused_drivers"])
-    return Standing(row["id"], State(row["state"]), row["changed"], Booking(**asked), row["taxi"], row["since"])
+    return Booking(**asked)
 
 
 async def past(db: Connection, number: int) -> list[Step]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from psycopg.sql import SQL
 
 from dispatch.errors import InputError
 from dispatch.store import Sealed
@@ -95,18 +96,22 @@ async def rotate(db: Connection, path: Path) -> int:
     old = Keys.read(path)
     keys = Keys(old.index, {**old.sealing, max(old.sealing) + 1: secrets.token_bytes(KEY)})
     _write(path, keys)
+    return sum([await _seal_again(db, table, keys) for table in (SQL("booking"), SQL("series"))])
+
+
+async def _seal_again(db: Connection, table: SQL, keys: Keys) -> int:
     newest, done = max(keys.sealing).to_bytes(NUMBERS, "big"), 0
+    find = SQL(
+        "SELECT id, phone_sealed FROM {} WHERE phone_sealed IS NOT NULL"
+        " AND substring(phone_sealed FROM 1 FOR %s) <> %s LIMIT %s FOR UPDATE SKIP LOCKED"
+    ).format(table)
     while True:
         async with db.transaction():
-            cursor = await db.execute(
-                "SELECT id, phone_sealed FROM booking WHERE phone_sealed IS NOT NULL"
-                " AND substring(phone_sealed FROM 1 FOR %s) <> %s LIMIT %s FOR UPDATE SKIP LOCKED",
-                (NUMBERS, newest, AT_ONCE),
-            )
-            rows = await cursor.fetchall()
+            rows = await (await db.execute(find, (NUMBERS, newest, AT_ONCE))).fetchall()
             for number, cipher in rows:
                 sealed = keys.seal(keys.open(bytes(cipher)))
-                await db.execute("UPDATE booking SET phone_sealed = %s WHERE id = %s", (sealed.cipher, number))
+                change = SQL("UPDATE {} SET phone_sealed = %s WHERE id = %s").format(table)
+                await db.execute(change, (sealed.cipher, number))
         if not rows:
             return done
         done += len(rows)

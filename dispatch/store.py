@@ -56,9 +56,7 @@ class Created:
 
 async def create(db: Connection, booking: Booking, author: Author, phone: Sealed | None = None) -> Created:
     """A booking in draft. The same again, at any time, is the same booking; raises KeyUsed when its key has another."""
-    row = _row(booking)
-    wish = {name: value for name, value in row.items() if name != "created"} | {"phone": phone and phone.index.hex()}
-    digest = sha256(orjson.dumps(wish, option=orjson.OPT_SORT_KEYS, default=str)).digest()
+    row, digest = row_of(booking), digest_of(booking, phone)
     columns = {
         name: Jsonb(value) if isinstance(value, dict) or name == "stops" else value for name, value in row.items()
     } | {
@@ -77,7 +75,14 @@ async def create(db: Connection, booking: Booking, author: Author, phone: Sealed
     return Created(made[0], new=True)
 
 
-def _row(booking: Booking) -> dict[str, Any]:
+def digest_of(booking: Booking, phone: Sealed | None, more: str = "") -> bytes:
+    """The same for the same wish, whenever it comes. SHA-256."""
+    wish = {name: value for name, value in row_of(booking).items() if name != "created"}
+    wish |= {"phone": phone and phone.index.hex()} | ({"more": more} if more else {})
+    return sha256(orjson.dumps(wish, option=orjson.OPT_SORT_KEYS, default=str)).digest()
+
+
+def row_of(booking: Booking) -> dict[str, Any]:
     """What is asked for, as it is stored."""
     row = asdict(booking)
     row["needs"] = int(booking.needs)

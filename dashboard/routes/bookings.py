@@ -61,14 +61,10 @@ async def take(
     now = datetime.now(UTC)
     try:
         made = await parts.desk.take(
-            db, wanted.booking(key, now), wanted.phone, _author(who), now, insists=wanted.insist
+            db, wanted.booking(key, now), wanted.phone, author(who), now, insists=wanted.insist
         )  # fmt: skip
     except Refused as refused:
-        ends = any(finding.refused for finding in refused.findings)
-        found = [asdict(finding) for finding in refused.findings]
-        raise Problem(
-            422 if ends else 409, "refused" if ends else "warned", str(refused), findings=found
-        ) from refused  # fmt: skip
+        raise refusal(refused) from refused
     except KeyUsed as error:
         raise Problem(409, "key_used", str(error)) from error
     except InputError as error:
@@ -78,7 +74,14 @@ async def take(
     return ordering.Taken.model_validate({"booking": one, "new": made.new})
 
 
-def _author(who: Who) -> Author:
+def refusal(refused: Refused) -> Problem:
+    """With what has to be read to the caller."""
+    ends = any(finding.refused for finding in refused.findings)
+    found = [asdict(finding) for finding in refused.findings]
+    return Problem(422 if ends else 409, "refused" if ends else "warned", str(refused), findings=found)
+
+
+def author(who: Who) -> Author:
     return Author(ACTORS.get(who.account.role, Actor.CALL_TAKER), who.account.name)
 
 
@@ -143,7 +146,7 @@ async def happen(number: Number, wanted: ordering.WantedEvent, db: Db, parts: Pr
         raise Problem(400, "not_by_hand", f"{wanted.event} is dispatch's own work")
     try:
         await parts.desk.do(
-            db, number, wanted.event, _author(who), now, reason=wanted.reason, plate=wanted.plate.strip()
+            db, number, wanted.event, author(who), now, reason=wanted.reason, plate=wanted.plate.strip()
         )  # fmt: skip
     except UnknownBooking as error:
         raise Problem(404, "no_booking", str(error)) from error

@@ -15,6 +15,7 @@ import httpx
 import psycopg
 import pytest
 
+from dispatch.clock import CITY
 from dispatch.migrate import migrate
 from dispatch.sealing import Keys
 from tests import stack
@@ -288,3 +289,76 @@ def test_a_new_key_seals_every_number_again_and_old_ones_stay_readable(taker: ht
     assert opened[booking["id"]] == "13600000036"
     assert json.loads((var / "keys" / "phone.json").read_text())["index"]
     assert (var / "keys" / "phone.json").stat().st_mode & 0o077 == 0
+
+
+SERIES = "/api/v1/series"
+WORKDAYS = "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR"
+
+
+def repeat(client: httpx.Client, key: str = "", **more: Any) -> httpx.Response:
+    """From tomorrow on at half past seven by the city's clock."""
+    first = (datetime.now(CITY) + timedelta(days=1)).replace(hour=7, minute=30, second=0, microsecond=0)
+    body = {"pick_up": DOOR, "destination": GOAL, "rule": "FREQ=DAILY", "wanted": first.isoformat(), **more}
+    return client.post(SERIES, headers={"Idempotency-Key": key or uuid.uuid4().hex}, json=body)
+
+
+def test_a_recurring_booking_is_taken_once_shown_and_left_out_on_a_day(taker: httpx.Client):
+    key = uuid.uuid4().hex
+    answer = repeat(taker, key, phone="13700000051")
+    assert answer.status_code == 201, answer.text
+    series = answer.json()["series"]
+    assert (series["phone"], series["rule"]) == ("137****0051", "FREQ=DAILY")
+    again = repeat(taker, key, phone="13700000051")
+    assert (again.status_code, again.json()["series"]["id"]) == (200, series["id"])
+    assert repeat(taker, key, rule="FREQ=MONTHLY").json()["code"] == "key_used"
+    assert series["id"] in [one["id"] for one in taker.get(SERIES).json()["items"]]
+    path = f"{SERIES}/{series['id']}"
+    days = taker.get(path).json()["turns"]
+    assert len(days) >= 34
+    third = datetime.fromisoformat(days[2]["wanted"]).astimezone(CITY).date().isoformat()
+    left_out = taker.post(f"{path}/skip", json={"day": third, "reason": "出差"}).json()
+    assert left_out["turns"][2]["note"] == "出差"
+    assert taker.post(f"{path}/skip", json={"day": third, "reason": "出差"}).status_code == 409
+    assert taker.post(f"{path}/end", json={"reason": "搬家"}).json() == {"left": []}
+    assert taker.post(f"{path}/end", json={"reason": "搬家"}).status_code == 409
+    assert series["id"] not in [one["id"] for one in taker.get(SERIES).json()["items"]]
+    assert series["id"] in [one["id"] for one in taker.get(SERIES, params={"running": False}).json()["items"]]
+    assert [step["event"] for step in taker.get(path).json()["past"]] == ["create", "skip", "end"]
+    assert {step["who"] for step in taker.get(path).json()["past"]} == {"a-call_taker"}
+
+
+def test_a_recurring_booking_is_reviewed_like_any_other(taker: httpx.Client, people: dict[str, httpx.Client]):
+    refused = repeat(taker, passengers=40)
+    assert (refused.status_code, refused.json()["findings"][0]["code"]) == (422, "too_many")
+    warned = repeat(taker, passengers=8)
+    assert warned.status_code == 409
+    assert repeat(taker, passengers=8, insist=True).status_code == 201
+    for more in ({"rule": "FREQ=SECONDLY"}, {"rule": "FREQ=DAILY;UNTIL=20200101"}, {"wanted": None}):
+        bad = repeat(taker, **more)
+        assert (bad.status_code, bad.json()["code"]) == (400, "bad_series"), more
+    assert repeat(people["auditor"]).status_code == 403
+    assert taker.get(f"{SERIES}/999999").json()["code"] == "no_series"
+    assert taker.post(f"{SERIES}/999999/end", json={"reason": "gone"}).status_code == 404
+
+
+def test_the_days_of_a_rule_are_seen_before_it_is_taken(taker: httpx.Client):
+    first = datetime(2027, 1, 1, 7, 30, tzinfo=CITY)  # a Friday
+    told = taker.get(f"{SERIES}/preview", params={"rule": WORKDAYS, "first": first.isoformat()}).json()["items"]
+    days = [datetime.fromisoformat(day).astimezone(CITY) for day in told]
+    assert [day.day for day in days[:4]] == [1, 4, 5, 6]
+    assert {(day.hour, day.minute) for day in days} == {(7, 30)}
+    bad = taker.get(f"{SERIES}/preview", params={"rule": "FREQ=HOURLY", "first": first.isoformat()})
+    assert bad.json()["code"] == "bad_series"
+
+
+def test_a_new_key_seals_the_numbers_of_series_too(taker: httpx.Client, api: Api):
+    series = repeat(taker, phone="13700000052").json()["series"]["id"]
+    var = Path(api.console.running.log).parent
+    done = dispatch({"TAXIHUB_DATABASE_URL": api.database, "TAXIHUB_VAR": str(var)}, "rotate-keys")
+    assert done.returncode == 0, done.stderr
+    keys = Keys.read(var / "keys" / "phone.json")
+    with psycopg.connect(api.database) as db:
+        row = db.execute("SELECT phone_sealed FROM series WHERE id = %s", (series,)).fetchone()
+    assert row is not None
+    assert keys.open(bytes(row[0])) == "13700000052"
+    assert int.from_bytes(bytes(row[0])[:2], "big") == max(keys.sealing)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from dispatch import places
 from dispatch.booking import Booking, Event, Place
@@ -171,3 +171,51 @@ def test_the_bureau_reads_how_well_it_serves_by_hour_and_by_channel(office: Offi
     expect(page.get_by_role("row", name=re.compile("^All"))).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("heading", name="Service levels")).to_be_hidden()
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    """By the keyboard alone."""
+    for _ in range(25):
+        if target.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"the keyboard does not reach {target}")
+
+
+def test_a_ride_that_comes_every_workday_is_kept_left_out_once_and_ended_by_the_keyboard(office: Office):
+    page = office.desk("call_taker")
+    page.keyboard.type("13900000061")
+    page.keyboard.press("Tab")
+    page.keyboard.type("dyrmyy")
+    expect(page.get_by_role("option", name=re.compile("第一人民医院"))).to_be_visible()
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_label("重复"))
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    dates = page.get_by_role("list", name="接下来的日期")
+    expect(dates.get_by_role("listitem")).to_have_count(5)
+    expect(dates).to_contain_text("07:30:00")
+    tab_to(page, page.get_by_label("备注"))
+    page.keyboard.type("门卫登记")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(re.compile("周期预约 .* 已建立"))).to_be_visible()
+    page.keyboard.press("F8")
+    expect(page.get_by_role("heading", name="周期预约")).to_be_focused()
+    row = page.get_by_role("row", name=re.compile("周一至周五 07:30.*第一人民医院.*139\\*\\*\\*\\*0061.*门卫登记"))
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    reason = page.get_by_label("原因")
+    expect(page.get_by_role("button", name="当天不用车").first).to_be_disabled()
+    tab_to(page, reason)
+    page.keyboard.type("元旦放假")
+    tab_to(page, page.get_by_role("button", name="当天不用车").nth(2))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("不派车：元旦放假")).to_be_visible()
+    page.screenshot(path=office.bureau.centre.var / "series.png")
+    page.keyboard.press("Shift+Tab")
+    expect(row).to_be_visible()
+    reason.focus()
+    tab_to(page, page.get_by_role("button", name="结束周期"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(re.compile("周期预约 .* 已结束|已结束；"))).to_be_visible()
+    expect(row).to_be_hidden()
