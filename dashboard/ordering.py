@@ -300,6 +300,22 @@ class FleetLevel(Model):
     empty_share: float | None = Field(description="空驶率: part of the way without a passenger")
     empty_km: float
     paid_km: float
+    hints: int = Field(description="To vacant taxis, that were said in time")
+    hints_followed: int = Field(description="After which the taxi picked somebody up there within half an hour")
+
+
+class Hints(Model):
+    """The switch for hints to vacant taxis. who, at, reason: of the last time it was touched."""
+
+    on: bool
+    at: datetime | None
+    who: str
+    reason: str
+
+
+class WantedHints(Model):
+    on: bool
+    reason: Text = Field(min_length=2, max_length=200)
 
 
 class Levels(Model):

@@ -21,6 +21,8 @@ class Permission(enum.StrEnum):
     """See bookings, and why taxis were chosen."""
     BOOK = "book"
     """Take calls, and put bookings right by hand, as far as the transition table lets the role."""
+    DIRECT = "direct"
+    """Send taxis somewhere without a passenger: hints."""
 
 
 MAY: Mapping[Permission, Set[Role]] = {
@@ -30,6 +32,7 @@ MAY: Mapping[Permission, Set[Role]] = {
     Permission.REPLAY: {Role.ADMINISTRATOR},
     Permission.BOOKINGS: {Role.ADMINISTRATOR, Role.DISPATCHER, Role.CALL_TAKER, Role.AUDITOR},
     Permission.BOOK: {Role.ADMINISTRATOR, Role.DISPATCHER, Role.CALL_TAKER},
+    Permission.DIRECT: {Role.ADMINISTRATOR, Role.DISPATCHER},
 }
 
 

@@ -19,6 +19,7 @@ import uvloop
 
 from dispatch import equipment, lookout, places, queries, sealing, solve, zones
 from dispatch.errors import DispatchError, InputError
+from dispatch.hinting import Hinting
 from dispatch.loop import Loop
 from dispatch.match.plan import Policy
 from dispatch.migrate import migrate
@@ -54,7 +55,8 @@ async def run(settings: Settings, url: str) -> None:
     supply = await _supply(url, hours)
     log.info("dispatch starts", vacant=len(supply))
     bus, ways = NatsBus(settings.bus_url, "dispatch"), Ways(settings.roads_dir or settings.var / "roads", url)
-    loop = Loop(url, bus, rules, Rounds(Scene(supply, rules, areas), ways), settings.call_back)
+    scene = Scene(supply, rules, areas)
+    loop = Loop(url, bus, rules, Rounds(scene, ways), settings.call_back, Hinting(scene))
     await serve(bus, supply, loop, stop)
 
 

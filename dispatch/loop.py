@@ -19,6 +19,7 @@ from dispatch import answers, lookout, series
 from dispatch.booking import Event
 from dispatch.clock import LONG_AGO
 from dispatch.errors import DispatchError
+from dispatch.hinting import Hinting
 from dispatch.mouth import speak
 from dispatch.rides import happening
 from dispatch.rounds import SYSTEM, Rounds
@@ -49,6 +50,7 @@ class Loop:
     rules: Rules
     rounds: Rounds
     call_back: str
+    hinting: Hinting
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _keen_until: float = 0.0
     _looked_far: datetime = LONG_AGO
@@ -112,6 +114,7 @@ class Loop:
         if now - self._matched >= self.rules.batch:
             self._matched = now
             await self.rounds.match_waiting(db, now)
+        await self.hinting.turn(db, now)
         try:
             while await speak(db, self.bus, self.call_back, datetime.now(UTC)):
                 pass

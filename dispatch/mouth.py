@@ -16,7 +16,7 @@ import structlog
 
 from dispatch import queries
 from dispatch.booking import Booking
-from dispatch.saying import Saying, command
+from dispatch.saying import Saying, command, free
 from gateway.bus import COMMAND_SUBJECT, Bus, BusError
 from gateway.command import Command, to_plain
 from tracking.database import Connection
@@ -36,6 +36,7 @@ class Due:
     taxi: str
     saying: Saying
     until: datetime
+    words: str | None
 
 
 async def speak(db: Connection, bus: Bus, call_back: str, now: datetime) -> int:
@@ -46,15 +47,15 @@ async def speak(db: Connection, bus: Bus, call_back: str, now: datetime) -> int:
     if late := await cursor.fetchall():
         log.warning("too late to be said", count=len(late))
     cursor = await db.execute(
-        "SELECT id, order_id, taxi, kind, until FROM saying WHERE said IS NULL AND failure = '' ORDER BY id LIMIT %s",
+        "SELECT id, order_id, taxi, kind, until, words FROM saying"
+        " WHERE said IS NULL AND failure = '' ORDER BY id LIMIT %s",
         (AT_ONCE,),
     )
-    due = [
-        Due(number, order, taxi, Saying(kind), until) for number, order, taxi, kind, until in await cursor.fetchall()
-    ]
+    rows = await cursor.fetchall()
+    due = [Due(number, order, taxi, Saying(kind), *more) for number, order, taxi, kind, *more in rows]
     if not due:
         return 0
-    known = {one.id: one.asked for one in await queries.some(db, {one.order for one in due})}
+    known = {one.id: one.asked for one in await queries.some(db, {one.order for one in due if not one.words})}
     by_taxi: dict[str, list[Due]] = {}
     for one in due:
         by_taxi.setdefault(one.taxi, []).append(one)
@@ -80,7 +81,11 @@ async def _tell(
 ) -> None:  # fmt: skip
     """What one taxi is to hear, in order. done: gets (saying, why it cannot be said or ""). Raises BusError."""
     for one in ones:
-        wanted = command(one.saying, one.taxi, one.order, known.get(one.order), call_back)
+        wanted = (
+            free(one.saying, one.taxi, one.words)
+            if one.words
+            else command(one.saying, one.taxi, one.order, known.get(one.order), call_back)
+        )
         failure = "failed" if wanted is None else await _command(bus, one, wanted, now)
         done.append((one.id, failure))
 

@@ -21,6 +21,7 @@ HOUSE = re.compile(r"\s*\d+\s*(?:号(?!线)|弄|栋|幢|单元|室)")
 SHORT = 12
 ANSWERS = ("接单", "不接")
 """What a driver chooses from where a terminal has no screen for orders; numbered from 1."""
+COMES = ("能到", "不能到")
 TAKES = 1
 
 
@@ -30,6 +31,9 @@ class Saying(enum.StrEnum):
     AWARD = "award"
     REFUSE = "refuse"
     CANCEL = "cancel"
+    HINT = "hint"  # this one and the next two in words of their own
+    CALL = "call"  # to a muster: a question
+    TELL = "tell"  # about a muster
 
 
 LASTS: Mapping[Saying, timedelta] = {
@@ -38,6 +42,9 @@ LASTS: Mapping[Saying, timedelta] = {
     Saying.AWARD: timedelta(minutes=3),
     Saying.REFUSE: timedelta(minutes=2),
     Saying.CANCEL: timedelta(hours=1),
+    Saying.HINT: timedelta(minutes=5),
+    Saying.CALL: timedelta(seconds=90),
+    Saying.TELL: timedelta(minutes=30),
 }
 """How long it means something to a driver who cannot be reached."""
 
@@ -48,6 +55,13 @@ def command(saying: Saying, taxi: str, order: int, booking: Booking | None, call
         return None
     say = _on_screen if has_order_screen(taxi) else _in_words
     return say(saying, taxi, order, booking, call_back)
+
+
+def free(saying: Saying, taxi: str, words: str) -> Command:
+    """What has words of its own."""
+    if saying is Saying.CALL:
+        return Ask(terminal=taxi, question=words, answers=COMES)
+    return SendText(terminal=taxi, text=words, urgent=saying is Saying.TELL)
 
 
 def has_order_screen(taxi: str) -> bool:

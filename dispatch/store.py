@@ -190,12 +190,16 @@ def _told(
 
 
 async def say(
-    db: Connection, saying: Saying, order: int, taxi: str, at: datetime, until: datetime | None = None
-) -> None:
-    """Have this said to a taxi, once, in the same transaction as what it follows from. until: by default as usual."""
+    db: Connection, saying: Saying, order: int, taxi: str, at: datetime, until: datetime | None = None, *,
+    words: str | None = None,
+) -> None:  # fmt: skip
+    """Have this said to a taxi, once, in the same transaction as what it follows from. until: by default as usual.
+
+    words: of what is not about a booking; `order` is then the number of what it is about.
+    """
     await db.execute(
-        "INSERT INTO saying (order_id, taxi, kind, made, until) VALUES (%s, %s, %s, %s, %s)",
-        (order, taxi, saying, at, until or at + LASTS[saying]),
+        "INSERT INTO saying (order_id, taxi, kind, made, until, words) VALUES (%s, %s, %s, %s, %s, %s)",
+        (order, taxi, saying, at, until or at + LASTS[saying], words),
     )
 
 

@@ -17,7 +17,7 @@ from dashboard.permission import Permission
 from dashboard.problem import Problem
 from dashboard.routes.answers import answers
 from dashboard.schemas import Moment, Text
-from dispatch import levels, queries, tariff
+from dispatch import hints, levels, queries, tariff
 from dispatch.booking import OPEN, TABLE, Actor, Event, State
 from dispatch.desk import Refused
 from dispatch.errors import BookingError, InputError, KeyUsed, UnknownBooking
@@ -236,8 +236,11 @@ async def service(
     calls = await queries.calls(db, start, end)
     parts = {name: _level(one) for name, one in levels.levels(calls, by).items()}
     earned, (empty_m, paid_m) = await queries.earned(db, start, end), await queries.metres(db, start, end)
-    fleet = levels.fleet(earned, Rules().settled, empty_m, paid_m)
-    return ordering.Levels.model_validate({"all": _level(levels.level(calls)), "fleet": _level(fleet), "by": parts})
+    fleet, given = levels.fleet(earned, Rules().settled, empty_m, paid_m), await hints.outcome(db, start, end)
+    told = {"hints": given.said, "hints_followed": given.followed}
+    return ordering.Levels.model_validate({
+        "all": _level(levels.level(calls)), "fleet": _level(fleet) | told, "by": parts,
+    })  # fmt: skip
 
 
 def _level(one: levels.Level | levels.Fleet) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from tests.dashboard.conftest import PLATES, Api
 BOOKINGS = "/api/v1/bookings"
 DOOR = {"name": "前进中路168号人民医院", "lat": 31.385, "lon": 120.955, "note": "急诊门口"}
 GOAL = {"name": "昆山南站", "lat": 31.3558, "lon": 120.9465, "note": ""}
+NO_HINTS = {"hints": 0, "hints_followed": 0}
 ROLES = ("call_taker", "dispatcher", "auditor", "safety_officer")
 
 
@@ -269,9 +270,11 @@ def test_service_levels_tell_how_fair_and_how_empty_the_fleet_drove(taker: httpx
             db.execute(ride, (start, start + timedelta(minutes=20), kind, metres))
     interval = {"from": began.isoformat(), "to": (began + timedelta(hours=12)).isoformat()}
     told = taker.get("/api/v1/service-levels", params=interval).json()
-    assert told["fleet"] == {"drivers": 2, "gini": 0.25, "empty_share": 0.25, "empty_km": 3.0, "paid_km": 9.0}
+    assert (
+        told["fleet"] == {"drivers": 2, "gini": 0.25, "empty_share": 0.25, "empty_km": 3.0, "paid_km": 9.0} | NO_HINTS
+    )
     before = {"from": "2026-10-01T00:00:00Z", "to": began.isoformat()}
-    nothing = {"drivers": 0, "gini": None, "empty_share": None, "empty_km": 0.0, "paid_km": 0.0}
+    nothing = {"drivers": 0, "gini": None, "empty_share": None, "empty_km": 0.0, "paid_km": 0.0} | NO_HINTS
     assert taker.get("/api/v1/service-levels", params=before).json()["fleet"] == nothing
 
 
@@ -289,6 +292,18 @@ def test_a_new_key_seals_every_number_again_and_old_ones_stay_readable(taker: ht
     assert opened[booking["id"]] == "13600000036"
     assert json.loads((var / "keys" / "phone.json").read_text())["index"]
     assert (var / "keys" / "phone.json").stat().st_mode & 0o077 == 0
+
+
+def test_hints_are_turned_on_by_who_may_with_a_reason(people: dict[str, httpx.Client], dispatcher: httpx.Client):
+    path, wish = "/api/v1/hints", {"on": True, "reason": "早高峰"}
+    assert dispatcher.get(path).json() == {"on": False, "at": None, "who": "", "reason": ""}
+    assert dispatcher.put(path, json={"on": True, "reason": ""}).status_code == 422
+    told = dispatcher.put(path, json=wish).json()
+    assert (told["on"], told["who"], told["reason"]) == (True, "a-dispatcher", "早高峰")
+    assert people["auditor"].get(path).json() == told
+    for role in ("auditor", "call_taker", "safety_officer"):
+        assert people[role].put(path, json=wish).status_code == 403
+    assert dispatcher.put(path, json={"on": False, "reason": "高峰结束"}).json()["on"] is False
 
 
 SERIES = "/api/v1/series"

@@ -11,6 +11,7 @@ import numpy as np
 import psycopg
 import pytest
 
+from dispatch.hinting import Hinting
 from dispatch.loop import Loop
 from dispatch.match.exclusion import Limits
 from dispatch.match.plan import Policy, match
@@ -129,7 +130,7 @@ async def ask(bus: Bus, of: Bus, database: str, batches: Sequence[FixBatch]) -> 
     migrate(database)
     stop, supply = asyncio.Event(), Supply()
     rounds = Rounds(Scene(supply, Rules(), ()), Ways(Path("nowhere"), database))
-    loop = Loop(database, of, Rules(), rounds, "00000095128")
+    loop = Loop(database, of, Rules(), rounds, "00000095128", Hinting(rounds.scene))
     async with asyncio.TaskGroup() as group, bus.subscribe(CELLS_SUBJECT) as cells:
         group.create_task(serve(of, supply, loop, stop))
         answer: list[dict] = []

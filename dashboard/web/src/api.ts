@@ -176,6 +176,8 @@ export interface Levels {
     readonly empty_share: number | null;
     readonly empty_km: number;
     readonly paid_km: number;
+    readonly hints: number;
+    readonly hints_followed: number;
   };
   readonly by: Readonly<Record<string, Level>>;
 }
