@@ -40,10 +40,8 @@ async def picked_up(db: Connection, days: int, each: int) -> None:
 
 def enrolled(office: Bureau) -> Isu:
     """A vacant taxi, once the history knows its car."""
-    taxi, query = (
-        office.taxi(number(1)),
-        "SELECT count(*) FROM fitting JOIN terminal ON id = terminal_id WHERE key = %s",
-    )
+    taxi = office.taxi(number(1))
+    query = "SELECT count(*) FROM fitting JOIN terminal ON id = terminal_id WHERE key = %s"
 
     async def known(db: Connection) -> bool:
         row = await (await db.execute(query, (taxi.key,))).fetchone()

@@ -173,6 +173,23 @@ def test_the_bureau_reads_how_well_it_serves_by_hour_and_by_channel(office: Offi
     expect(page.get_by_role("heading", name="Service levels")).to_be_hidden()
 
 
+def test_a_dispatcher_turns_hints_on_with_a_reason_and_an_auditor_sees_it(office: Office):
+    page = office.desk("dispatcher")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="服务水平").click()
+    hints = page.get_by_role("region", name="候客建议")
+    expect(hints).to_contain_text("已关闭")
+    tab_to(page, hints.get_by_label("原因"))
+    page.keyboard.type("早高峰")
+    page.keyboard.press("Enter")
+    expect(hints).to_contain_text(re.compile("已开启.*dispatcher：早高峰"))
+    page = office.desk("auditor")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="服务水平").click()
+    expect(page.get_by_role("region", name="候客建议")).to_contain_text("已开启")
+    expect(page.get_by_role("button", name="关闭", exact=True)).to_have_count(0)
+
+
 def tab_to(page: Page, target: Locator) -> None:
     """By the keyboard alone."""
     for _ in range(25):
@@ -202,7 +219,8 @@ def test_a_ride_that_comes_every_workday_is_kept_left_out_once_and_ended_by_the_
     page.keyboard.press("F8")
     expect(page.get_by_role("heading", name="周期预约")).to_be_focused()
     row = page.get_by_role("row", name=re.compile("周一至周五 07:30.*第一人民医院.*139\\*\\*\\*\\*0061.*门卫登记"))
-    page.keyboard.press("Tab")
+    expect(row).to_be_visible()
+    tab_to(page, row.get_by_role("button"))
     page.keyboard.press("Enter")
     reason = page.get_by_label("原因")
     expect(page.get_by_role("button", name="当天不用车").first).to_be_disabled()
