@@ -11,7 +11,7 @@ from dashboard import files
 from dashboard.gate import COOKIE, OPEN, Gate
 from dashboard.parts import Parts
 from dashboard.problem import HANDLERS
-from dashboard.routes import bookings, health, hints, live, map, series, session, storage, vehicles
+from dashboard.routes import bookings, health, hints, live, map, musters, series, session, storage, vehicles
 from dashboard.routes.answers import PROBLEM_SCHEMA
 
 VERSION = "1"
@@ -32,7 +32,7 @@ def create_app(parts: Parts) -> FastAPI:
     )  # fmt: skip
     app.state.parts = parts
     app.add_middleware(Gate, database=parts.database)
-    for module in (session, vehicles, bookings, series, hints, live, map, storage, health, files):
+    for module in (session, vehicles, bookings, series, hints, musters, live, map, storage, health, files):
         app.include_router(module.router)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app

@@ -13,7 +13,9 @@ from dashboard.schemas import Model, Moment, Text
 from dispatch import booking as rules
 from dispatch.booking import Event, State
 from dispatch.desk import Listed
+from dispatch.gathering import Part
 from dispatch.match.snapshot import Ability
+from dispatch.musters import Step as MusterPast
 from dispatch.queries import Step
 from dispatch.series import Series as KnownSeries
 
@@ -304,6 +306,73 @@ class FleetLevel(Model):
     hints_followed: int = Field(description="After which the taxi picked somebody up there within half an hour")
 
 
+class NewMuster(Model):
+    """So many taxis are called to a place (应急运力)."""
+
+    model_config = _example({"place": EXAMPLE_PLACE, "cars": 20, "reason": "暴雨，医院疏散"})
+
+    place: Place
+    cars: int = Field(ge=0, le=100_000)
+    reason: Text = Field(min_length=2, max_length=200)
+
+
+class Muster(Model):
+    """parts: how many taxis have each part in it."""
+
+    id: int
+    stage: Literal["open", "released", "cancelled"]
+    created: datetime
+    changed: datetime
+    place: Place
+    cars: int
+    reason: str
+    who: str
+    parts: dict[Part, int]
+
+
+class MusterMember(Model):
+    """present: what its driver said at the last roll-call, null = nothing yet. Metres to the place, of its last fix."""
+
+    plate: str
+    terminal: str
+    part: Part
+    changed: datetime
+    rolled: datetime | None
+    present: bool | None
+    metres: float | None
+    fix: datetime | None
+
+
+class MusterStep(Model):
+    at: datetime
+    event: str
+    plate: str | None
+    who: str
+    reason: str
+
+
+class MusterPage(Model):
+    items: list[Muster]
+    next: int | None = Field(description="`before` of the next page; null on the last")
+
+
+class MusterDetail(Model):
+    muster: Muster
+    members: list[MusterMember]
+    past: list[MusterStep]
+
+
+class MusterTaken(Model):
+    """new: false when the same request had come before."""
+
+    muster: Muster
+    new: bool
+
+
+class Told(Model):
+    taxis: int = Field(description="How many are being told")
+
+
 class Hints(Model):
     """The switch for hints to vacant taxis. who, at, reason: of the last time it was touched."""
 
@@ -353,7 +422,7 @@ def names(needs: Ability) -> list[str]:
     return [ability.name.lower() for ability in Ability if ability in needs and ability.name]
 
 
-def steps(past: Sequence[Step], plates: Mapping[str, str]) -> list[dict[str, Any]]:
+def journal(past: Sequence[Step] | Sequence[MusterPast], plates: Mapping[str, str]) -> list[dict[str, Any]]:
     return [
         {key: value for key, value in asdict(step).items() if key != "taxi"}
         | {"plate": plates.get(step.taxi, step.taxi) if step.taxi else None}

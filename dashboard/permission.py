@@ -22,7 +22,7 @@ class Permission(enum.StrEnum):
     BOOK = "book"
     """Take calls, and put bookings right by hand, as far as the transition table lets the role."""
     DIRECT = "direct"
-    """Send taxis somewhere without a passenger: hints."""
+    """Send taxis somewhere without a passenger: hints and musters."""
 
 
 MAY: Mapping[Permission, Set[Role]] = {

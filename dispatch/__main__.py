@@ -23,6 +23,7 @@ from dispatch.hinting import Hinting
 from dispatch.loop import Loop
 from dispatch.match.plan import Policy
 from dispatch.migrate import migrate
+from dispatch.mustering import Mustering
 from dispatch.rounds import Rounds
 from dispatch.rules import Rules
 from dispatch.scene import Scene
@@ -56,7 +57,9 @@ async def run(settings: Settings, url: str) -> None:
     log.info("dispatch starts", vacant=len(supply))
     bus, ways = NatsBus(settings.bus_url, "dispatch"), Ways(settings.roads_dir or settings.var / "roads", url)
     scene = Scene(supply, rules, areas)
-    loop = Loop(url, bus, rules, Rounds(scene, ways), settings.call_back, Hinting(scene))
+    loop = Loop(
+        url, bus, rules, Rounds(scene, ways), settings.call_back, Hinting(scene), Mustering(scene, ways)
+    )  # fmt: skip
     await serve(bus, supply, loop, stop)
 
 

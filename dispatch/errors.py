@@ -15,6 +15,10 @@ class BookingError(DispatchError):
     """That cannot happen to a booking in its state, or not by this actor."""
 
 
+class MusterError(DispatchError):
+    """That cannot happen to a muster, or to a taxi in it."""
+
+
 class UnknownBooking(BookingError):
     """There is no booking of this number."""
 

@@ -126,9 +126,10 @@ async def _fixes(
 
 
 async def busy(db: Connection) -> frozenset[str]:
-    """Taxis that have a booking, or an order on their screen."""
+    """Taxis that have a booking, an order on their screen, or are called to a muster."""
     cursor = await db.execute(
         "SELECT taxi FROM assignment WHERE until = 'infinity' UNION SELECT taxi FROM offer WHERE state = 'open'"
+        " UNION SELECT taxi FROM muster_member WHERE part IN ('asked', 'coming', 'there')"
     )
     return frozenset(row[0] for row in await cursor.fetchall())
 

@@ -21,6 +21,7 @@ from dispatch.clock import LONG_AGO
 from dispatch.errors import DispatchError
 from dispatch.hinting import Hinting
 from dispatch.mouth import speak
+from dispatch.mustering import Mustering
 from dispatch.rides import happening
 from dispatch.rounds import SYSTEM, Rounds
 from dispatch.rules import Rules
@@ -51,6 +52,7 @@ class Loop:
     rounds: Rounds
     call_back: str
     hinting: Hinting
+    mustering: Mustering
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _keen_until: float = 0.0
     _looked_far: datetime = LONG_AGO
@@ -111,6 +113,7 @@ class Loop:
             self.rounds.scene.line_up(now)
             await self._follow_rides(db, now)
             await self._let_time_pass(db, now)
+        await self.mustering.turn(db, now)  # before matching: an emergency has the next free taxis
         if now - self._matched >= self.rules.batch:
             self._matched = now
             await self.rounds.match_waiting(db, now)

@@ -21,7 +21,7 @@ HOUSE = re.compile(r"\s*\d+\s*(?:号(?!线)|弄|栋|幢|单元|室)")
 SHORT = 12
 ANSWERS = ("接单", "不接")
 """What a driver chooses from where a terminal has no screen for orders; numbered from 1."""
-COMES = ("能到", "不能到")
+COMES, PRESENT = ("能到", "不能到"), ("在岗", "不在岗")
 TAKES = 1
 
 
@@ -31,8 +31,9 @@ class Saying(enum.StrEnum):
     AWARD = "award"
     REFUSE = "refuse"
     CANCEL = "cancel"
-    HINT = "hint"  # this one and the next two in words of their own
+    HINT = "hint"  # this one and the next three in words of their own
     CALL = "call"  # to a muster: a question
+    ROLL = "roll"  # at its roll-call: a question
     TELL = "tell"  # about a muster
 
 
@@ -44,6 +45,7 @@ LASTS: Mapping[Saying, timedelta] = {
     Saying.CANCEL: timedelta(hours=1),
     Saying.HINT: timedelta(minutes=5),
     Saying.CALL: timedelta(seconds=90),
+    Saying.ROLL: timedelta(minutes=3),
     Saying.TELL: timedelta(minutes=30),
 }
 """How long it means something to a driver who cannot be reached."""
@@ -59,8 +61,8 @@ def command(saying: Saying, taxi: str, order: int, booking: Booking | None, call
 
 def free(saying: Saying, taxi: str, words: str) -> Command:
     """What has words of its own."""
-    if saying is Saying.CALL:
-        return Ask(terminal=taxi, question=words, answers=COMES)
+    if saying in (Saying.CALL, Saying.ROLL):
+        return Ask(terminal=taxi, question=words, answers=COMES if saying is Saying.CALL else PRESENT)
     return SendText(terminal=taxi, text=words, urgent=saying is Saying.TELL)
 
 

@@ -121,7 +121,7 @@ async def happen(
             for taxi_told, saying in _told(event, author.actor, before, bound, asked):
                 await say(db, saying, booking, taxi_told, at)
     except UniqueViolation as error:
-        raise TaxiTaken(f"taxi {taxi} has a booking already") from error
+        raise TaxiTaken(f"taxi {taxi} has a booking already, or is called to a muster") from error
     return now
 
 

@@ -37,6 +37,8 @@ TRIES = 6
 SHORTEST_FARE_M = 700.0
 PATIENCE = timedelta(minutes=30)
 """How long a driver waits for a passenger who wanted him later."""
+READY_S = 4 * 3600.0
+"""How long he stands ready at a muster."""
 NO_SHOW_S = 480.0
 """How long he stands at the door of one who does not come."""
 
@@ -145,6 +147,8 @@ class Driver:
 
     def _await_passenger(self, leg: Leg) -> Leg:
         """He comes to the car, not before the time for which he wanted it, or never."""
+        if self._call is not None and self._call.stays:
+            return self._stand(Duty.BOARDING, leg, READY_S, READY_S)
         if self._call is not None and not self._call.comes:
             return self._stand(Duty.BOARDING, leg, NO_SHOW_S, NO_SHOW_S)
         stand = self._stand(Duty.BOARDING, leg, 8, 35)
@@ -209,7 +213,8 @@ class Driver:
 
     def _after_boarding(self, leg: Leg) -> Leg:
         call, self._call = self._call, None
-        return self._cruise(leg) if call is not None and not call.comes else self._carry(leg, call)
+        empty = call is not None and (call.stays or not call.comes)
+        return self._cruise(leg) if empty else self._carry(leg, call)
 
     def _carry(self, leg: Leg, call: Call | None) -> Leg:
         """Drive the passenger to where he wants to go."""

@@ -32,12 +32,14 @@ class Call:
     """A passenger who was promised this taxi.
 
     goal: None where he will say it himself; wanted: not before that; comes: to the taxi at the door
+    stays: there is no passenger, the taxi stands ready there until it is let go
     """
 
     pick_up: complex
     goal: complex | None = None
     wanted: datetime | None = None
     comes: bool = True
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,10 @@ from simulator.gazetteer import Place
 
 WON = re.compile(r"电召(?P<order>\d+)由您承接：[^，]*，(?P<door>[^→]*)(?:→(?P<goal>.*))?", re.DOTALL)
 CANCELLED = re.compile(r"电召(?P<order>\d+)已取消")
-QUESTION = re.compile(r"电召\d+：")
+QUESTION = re.compile(r"(?:电召|应急集结)\d+：")
+MUSTER = re.compile(r"应急集结\d+：请前往(?P<place>[^，]*)，")
+ROLL_CALL = re.compile(r"应急集结\d+点名")
+DISMISSED = re.compile(r"应急集结\d+(?:解除|取消|车辆已满|已结束|：您已有)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,20 @@ class Town:
             return None
         return Errand(int(found["order"]), pick_up, self.find(found["goal"] or ""))
 
+    def muster(self, text: str) -> tuple[float, float] | None:
+        """Where this car is to stand ready."""
+        return self.find(found["place"]) if (found := MUSTER.search(text)) else None
+
+
+def dismissed(text: str) -> bool:
+    """A muster is over for this car."""
+    return bool(DISMISSED.search(text))
+
+
+def is_roll_call(question: str) -> bool:
+    """Whether he stands ready: the first answer is yes."""
+    return bool(ROLL_CALL.match(question))
+
 
 def cancelled(text: str) -> int | None:
     """The order that is none any more."""
@@ -49,4 +66,5 @@ def cancelled(text: str) -> int | None:
 
 
 def is_order(question: str) -> bool:
+    """An order, or a muster: the first answer is yes."""
     return bool(QUESTION.match(question))

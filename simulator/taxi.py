@@ -21,7 +21,7 @@ from simulator.crew import Person, crew
 from simulator.danger import Fate
 from simulator.driver import Driver
 from simulator.duty import FREE, Call, Duty, Turn
-from simulator.errand import Town, cancelled, is_order
+from simulator.errand import Town, cancelled, dismissed, is_order, is_roll_call
 from simulator.meter import SLOW
 from simulator.receiver import Receiver, with_edges
 from simulator.riders import comes
@@ -183,6 +183,10 @@ class Taxi:
             self._go_for(Won(errand.order, errand.pick_up, errand.goal, None))
         elif (order := cancelled(text)) is not None and order == self._errand:
             self._drop()
+        elif (place := self.town.muster(text)) is not None:
+            self.driver.fetch(Call(self.driver.plane.point(*place), stays=True), self.clock())
+        elif dismissed(text) and not self._errand:
+            self.driver.let_go(self.clock())
 
     def _drop(self) -> None:
         self._errand = 0
@@ -203,6 +207,8 @@ class Taxi:
     def _choose(self, question: str, answers: Mapping[int, str]) -> Choice:
         """To an order the first answer is yes and the last one no."""
         numbers = sorted(answers)
+        if is_roll_call(question):
+            return numbers[0], 0.0
         if not is_order(question):
             return int(self.rng.choice(numbers)), 0.0
         answer, after_s = self.temper.decide(self.rng)

@@ -128,7 +128,7 @@ async def detail(number: Number, db: Db, parts: Process, who: Who) -> ordering.D
     actor = ACTORS.get(who.account.role)
     possible = [e for (state, e), rule in TABLE.items() if state is one["state"] and actor in rule.who]
     return ordering.Detail.model_validate({
-        "booking": one, "past": ordering.steps(past, plates), "possible": sorted(possible),
+        "booking": one, "past": ordering.journal(past, plates), "possible": sorted(possible),
     })  # fmt: skip
 
 

@@ -377,3 +377,47 @@ def test_a_new_key_seals_the_numbers_of_series_too(taker: httpx.Client, api: Api
     assert row is not None
     assert keys.open(bytes(row[0])) == "13700000052"
     assert int.from_bytes(bytes(row[0])[:2], "big") == max(keys.sealing)
+
+
+MUSTERS = "/api/v1/musters"
+
+
+def muster(client: httpx.Client, key: str = "", **more: Any) -> httpx.Response:
+    body = {"place": DOOR, "cars": 3, "reason": "暴雨", **more}
+    return client.post(MUSTERS, headers={"Idempotency-Key": key or uuid.uuid4().hex}, json=body)
+
+
+def test_a_muster_is_called_once_by_a_dispatcher_and_closed_with_a_reason(
+    people: dict[str, httpx.Client], dispatcher: httpx.Client
+):
+    key = uuid.uuid4().hex
+    made = muster(dispatcher, key)
+    assert made.status_code == 201, made.text
+    one = made.json()["muster"]
+    assert (one["stage"], one["cars"], one["parts"], one["who"]) == ("open", 3, {}, "a-dispatcher")
+    assert muster(dispatcher, key).json() == {"muster": one, "new": False}
+    assert muster(dispatcher, key, cars=4).json()["code"] == "key_used"
+    path = f"{MUSTERS}/{one['id']}"
+    assert dispatcher.post(f"{path}/roll-call").json() == {"taxis": 0}
+    assert dispatcher.post(f"{path}/release", json={"reason": ""}).status_code == 422
+    assert dispatcher.post(f"{path}/release", json={"reason": "雨停"}).json() == {"taxis": 0}
+    for again in ("release", "cancel"):
+        assert dispatcher.post(f"{path}/{again}", json={"reason": "again"}).json()["code"] == "not_now"
+    detail = people["auditor"].get(path).json()
+    assert [step["event"] for step in detail["past"]] == ["call", "roll_call", "release"]
+    assert people["auditor"].get(MUSTERS).json()["items"][0]["stage"] == "released"
+
+
+def test_a_muster_of_nobody_or_of_everybody_is_refused_in_words(people: dict[str, httpx.Client]):
+    for cars in (0, 10_000):
+        answer = muster(people["dispatcher"], cars=cars)
+        assert answer.status_code == 422
+        (finding,) = answer.json()["findings"]
+        assert (finding["code"], finding["refused"]) == ("bad_cars", True)
+        assert str(cars) in finding["zh"]
+    nowhere = muster(people["dispatcher"], place={**DOOR, "lat": 0, "lon": 0})
+    assert nowhere.json()["findings"][0]["code"] == "no_degrees"
+    for role in ("call_taker", "auditor"):
+        assert muster(people[role]).status_code == 403
+    assert people["auditor"].get(f"{MUSTERS}/999999").json()["code"] == "no_muster"
+    assert people["dispatcher"].post(f"{MUSTERS}/999999/roll-call").status_code == 404

@@ -81,6 +81,11 @@ class Isu(Terminal905):
         assert "phone" in fields, "somebody else has it"
         return fields
 
+    def chooses(self, question: Message, answer: int) -> None:
+        """An answer to a question (JT/T 905, 0x0302)."""
+        same = {"ack_serial": question.header.serial, "question_id": question.fields["question_id"]}
+        self.socket.sendall(self.frame(0x0302, {**same, "answer_id": answer}))
+
     def lost(self, order: int) -> None:
         assert self.hears(RESULT).fields == {"order": order}
 

@@ -17,6 +17,7 @@ from dispatch.match.exclusion import Limits
 from dispatch.match.plan import Policy, match
 from dispatch.match.snapshot import BOOKING, Snapshot, State
 from dispatch.migrate import migrate
+from dispatch.mustering import Mustering
 from dispatch.rounds import Rounds
 from dispatch.rules import Rules
 from dispatch.scene import Scene
@@ -130,7 +131,8 @@ async def ask(bus: Bus, of: Bus, database: str, batches: Sequence[FixBatch]) -> 
     migrate(database)
     stop, supply = asyncio.Event(), Supply()
     rounds = Rounds(Scene(supply, Rules(), ()), Ways(Path("nowhere"), database))
-    loop = Loop(database, of, Rules(), rounds, "00000095128", Hinting(rounds.scene))
+    scene, ways = rounds.scene, rounds.ways
+    loop = Loop(database, of, Rules(), rounds, "00000095128", Hinting(scene), Mustering(scene, ways))
     async with asyncio.TaskGroup() as group, bus.subscribe(CELLS_SUBJECT) as cells:
         group.create_task(serve(of, supply, loop, stop))
         answer: list[dict] = []

@@ -16,7 +16,7 @@ from dispatch.booking import Booking, Event, Place
 from dispatch.places import Named
 from dispatch.store import create, happen
 from tests import browser, stack
-from tests.dispatch.bureau import CALLER, DOOR, Bureau, bureau, number
+from tests.dispatch.bureau import CALLER, DOOR, QUESTION, TEXT, Bureau, bureau, number
 from tracking.database import Connection
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -49,7 +49,7 @@ def office(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> It
         pytest.skip(reason)
     var = tmp_path_factory.mktemp("office")
     with ExitStack() as running:
-        office = running.enter_context(bureau(var, module_database, 2))
+        office = running.enter_context(bureau(var, module_database, 3))
         office.desk(lambda db: places.store(db, [HOSPITAL, STATION]))
         console = running.enter_context(stack.console(var, module_database, bus_url=office.centre.bus.url))
         for role in ("call_taker", "dispatcher", "auditor"):
@@ -237,3 +237,44 @@ def test_a_ride_that_comes_every_workday_is_kept_left_out_once_and_ended_by_the_
     page.keyboard.press("Enter")
     expect(page.get_by_text(re.compile("周期预约 .* 已结束|已结束；"))).to_be_visible()
     expect(row).to_be_hidden()
+
+
+def test_taxis_are_called_to_a_place_by_the_keyboard_counted_and_let_go(office: Office):
+    page = office.desk("dispatcher")
+    page.keyboard.press("Escape")
+    page.keyboard.press("F7")
+    expect(page.get_by_label("需要车辆数")).to_be_focused()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("0")
+    page.keyboard.press("Tab")
+    page.keyboard.type("dyrmyy")
+    expect(page.get_by_role("option", name=re.compile("第一人民医院"))).to_be_visible()
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_label("原因"))
+    page.keyboard.type("暴雨，医院疏散")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("不是0辆")
+    page.keyboard.press("F2")
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("table", name="集结车辆")).to_be_visible()
+    taxi = office.bureau.taxi(number(3), metres=300)  # hundreds wait, but an emergency comes first
+    taxi.chooses(taxi.hears(QUESTION), 1)
+    members = page.get_by_role("table", name="集结车辆")
+    row = members.get_by_role("row", name=re.compile("苏ET0003"))
+    expect(row).to_contain_text("前往", timeout=15_000)
+    taxi.by(DOOR, in_s=5)
+    expect(row).to_contain_text("到达", timeout=15_000)
+    tab_to(page, page.get_by_role("button", name="点名"))
+    page.keyboard.press("Enter")
+    taxi.chooses(taxi.hears(QUESTION), 1)
+    expect(row).to_contain_text("在岗", timeout=15_000)
+    page.screenshot(path=office.bureau.centre.var / "muster.png")
+    page.keyboard.press("Tab")
+    page.keyboard.type("雨停")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(row).to_contain_text("已解除", timeout=15_000)
+    while "解除" not in taxi.hears(TEXT).fields["text"]:
+        pass

@@ -8,7 +8,7 @@ import pytest
 
 from dispatch.booking import Booking, Place
 from dispatch.saying import Saying, command
-from simulator.errand import Errand, Town, cancelled, is_order
+from simulator.errand import Errand, Town, cancelled, dismissed, is_order, is_roll_call
 from simulator.gazetteer import Place as Known
 
 HOSPITAL = Known("第一人民医院", "First Hospital", "hospital", "玉山镇", "前进中路", 31.3850, 120.9550, ("人民医院",))
@@ -65,3 +65,14 @@ def test_an_order_that_is_none_any_more_is_told_from_one_that_somebody_else_has(
 def test_only_offers_are_orders():
     assert is_order(words(Saying.OFFER))
     assert not is_order("能否加班")
+
+
+def test_a_driver_knows_a_muster_from_an_order_and_when_it_is_over():
+    assert is_order("应急集结3：昆山南站，需5辆车，能到吗？")
+    assert is_roll_call("应急集结3点名，您在岗吗？")
+    assert not is_roll_call("应急集结3：昆山南站，需5辆车，能到吗？")
+    assert TOWN.muster("应急集结3：请前往昆山南站 北广场，到达后待命") == (STATION.lat, STATION.lon)
+    assert TOWN.muster(words(Saying.AWARD)) is None
+    for why in ("解除，感谢配合，可恢复营运", "取消，请勿前往", "车辆已满，请勿前往，谢谢"):
+        assert dismissed(f"应急集结3{why}")
+    assert not dismissed("应急集结3：请前往昆山南站，到达后待命")

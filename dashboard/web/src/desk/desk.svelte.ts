@@ -8,7 +8,7 @@ class Desk {
   following = $state(false);
   replaying = $state(false);
   /** What lies over the map, if anything. */
-  screen = $state<'map' | 'storage' | 'bookings' | 'levels'>('map');
+  screen = $state<'map' | 'storage' | 'bookings' | 'musters' | 'levels'>('map');
   search = $state('');
   /** One bit per condition that is shown. */
   shown = $state(ALL);
