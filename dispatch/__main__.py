@@ -20,6 +20,7 @@ import uvloop
 from dispatch import equipment, lookout, places, queries, sealing, solve, zones
 from dispatch.errors import DispatchError, InputError
 from dispatch.hinting import Hinting
+from dispatch.keeping import Keep
 from dispatch.loop import Loop
 from dispatch.match.plan import Policy
 from dispatch.migrate import migrate
@@ -52,6 +53,7 @@ async def run(settings: Settings, url: str) -> None:
     rules = Rules(
         policy=Policy(zones=tuple(area.zone for area in areas)), answer=timedelta(seconds=settings.answer_s),
         dropped=timedelta(seconds=settings.lock_out_s), hours=hours,
+        keep=Keep(timedelta(days=settings.keep_snapshots_days), timedelta(days=settings.keep_phones_days)),
     )  # fmt: skip
     supply = await _supply(url, hours)
     log.info("dispatch starts", vacant=len(supply))

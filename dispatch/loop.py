@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import structlog
 
-from dispatch import answers, lookout, series
+from dispatch import answers, keeping, lookout, series
 from dispatch.booking import Event
 from dispatch.clock import LONG_AGO
 from dispatch.errors import DispatchError
@@ -39,6 +39,7 @@ KEEN_S = 3.0
 FAR, NEAR = timedelta(days=1), timedelta(minutes=10)
 """How far back answers are looked for that were not followed: at first and now and then, and always."""
 FAR_EVERY = timedelta(minutes=1)
+CLEAR_EVERY = timedelta(minutes=5)
 RIDE_FIXES, RIDES_EVERY = timedelta(minutes=5), timedelta(seconds=1)
 
 
@@ -58,6 +59,7 @@ class Loop:
     _looked_far: datetime = LONG_AGO
     _matched: datetime = LONG_AGO
     _followed: datetime = LONG_AGO
+    _cleared: datetime = LONG_AGO
 
     def heard(self) -> None:
         """A driver has answered: it is about to stand in the history."""
@@ -118,6 +120,9 @@ class Loop:
             self._matched = now
             await self.rounds.match_waiting(db, now)
         await self.hinting.turn(db, now)
+        if now - self._cleared >= CLEAR_EVERY:
+            self._cleared = now
+            await keeping.clear(db, self.rules.keep, now)
         try:
             while await speak(db, self.bus, self.call_back, datetime.now(UTC)):
                 pass

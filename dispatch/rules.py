@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from dispatch.arrival import Fence
+from dispatch.keeping import Keep
 from dispatch.match.plan import Policy
 from dispatch.wheel import Hours
 
@@ -26,6 +27,7 @@ class Rules:
     shift        of a driver from his sign-in;  settled  after which his income an hour says something
     hours        at the wheel, and the rest that ends them;  driving of 0: they are not counted
     street_m_s   how fast a passenger comes nearer to his goal in a straight line
+    keep         what is forgotten after a time
     retold       after which it is told again why a booking waits
     """
 
@@ -47,4 +49,5 @@ class Rules:
     settled: timedelta = timedelta(hours=1)
     hours: Hours = field(default_factory=Hours)
     street_m_s: float = 7.0
+    keep: Keep = field(default_factory=Keep)
     retold: timedelta = timedelta(minutes=1)

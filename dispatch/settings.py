@@ -21,6 +21,12 @@ class Settings(BaseSettings):
     )
     answer_s: float = Field(20.0, gt=0, description="How long a driver may think about an offer, s")
     lock_out_s: float = Field(600.0, gt=0, description="How long a driver who dropped an order gets no offers, s")
+    keep_snapshots_days: float = Field(
+        30, ge=1, description="How long it is kept what was known when taxis were chosen, days"
+    )
+    keep_phones_days: float = Field(
+        365, ge=1, description="How long callers' numbers are kept after their bookings are over, days"
+    )
     driving_h: float = Field(
         4.0, ge=0, le=24, description="How long a driver may drive without a rest and get offers, h; 0: not counted"
     )
