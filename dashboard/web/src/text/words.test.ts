@@ -20,6 +20,12 @@ const ENUMERATIONS = [
   'booking_way',
   'booking_term',
   'need',
+  'level_by',
+  'age_group',
+  'channel',
+  'often',
+  'part',
+  'stage',
 ];
 
 test('both languages have the same keys, none of them empty', () => {
