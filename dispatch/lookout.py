@@ -158,12 +158,12 @@ async def refusals(db: Connection, since: datetime) -> dict[str, float]:
 
 
 async def taxis(db: Connection) -> frozenset[str]:
-    """Terminals in taxis that can be asked: by the order screen of JT/T 905, or by a question."""
+    """Terminals in taxis that can be asked: by an order screen, or by a question; phones only with a driver."""
     cursor = await db.execute(
         "SELECT terminal.key FROM terminal JOIN fitting ON fitting.terminal_id = terminal.id"
         " JOIN vehicle ON vehicle.id = fitting.vehicle_id"
         " WHERE fitting.until = 'infinity' AND terminal.active AND vehicle.vehicle_class = 'taxi'"
-        " AND (terminal.key LIKE 'jt905/%' OR terminal.key LIKE 'jt808/%')"
+        " AND split_part(terminal.key, '/', 1) IN ('jt905', 'jt808', 'mqtt')"
     )
     return frozenset(row[0] for row in await cursor.fetchall())
 

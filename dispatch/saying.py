@@ -67,7 +67,7 @@ def free(saying: Saying, taxi: str, words: str) -> Command:
 
 
 def has_order_screen(taxi: str) -> bool:
-    return taxi.startswith("jt905/")
+    return taxi.startswith(("jt905/", "mqtt/"))
 
 
 def _on_screen(saying: Saying, taxi: str, order: int, booking: Booking | None, call_back: str) -> Command:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -19,6 +19,7 @@ from dispatch.supply import Supply
 from dispatch.zones import Area, Ranks, zone_of
 from tracking.database import Connection
 
+PHONE = "mqtt/"
 REFUSALS_EVERY = timedelta(minutes=1)
 
 
@@ -37,8 +38,8 @@ class Scene:
         self.ranks = Ranks(self.areas)
 
     async def snapshot(self, db: Connection, waiting: Sequence[Standing], now: datetime) -> Snapshot:
-        ids, rows = await self._taxis(db, now)
         duties = await lookout.duties(db, now)
+        ids, rows = await self._taxis(db, now, duties.keys())
         _on_duty(ids, rows, duties, self.rules, now)
         ordered = sorted(waiting, key=lambda one: str(one.id))
         refused = set(await lookout.refused(db, [one.id for one in ordered], now - self.rules.again))
@@ -56,12 +57,13 @@ class Scene:
         """Let taxis queue at ranks in the order in which they come, whether anybody waits or not."""
         self.ranks.line_up(*self.supply.taxis(now))
 
-    async def _taxis(self, db: Connection, now: datetime) -> tuple[tuple[str, ...], Rows]:
-        """Of all that can be asked at all, with everything but their drivers."""
+    async def _taxis(self, db: Connection, now: datetime, driven: Collection[str]) -> tuple[tuple[str, ...], Rows]:
+        """Of all that can be asked at all, with everything but their drivers. driven: terminals that know theirs."""
         asked, busy, locked = await lookout.taxis(db), await lookout.busy(db), await lock_out.running(db, now)
+        able = {key for key in asked if key in driven or not key.startswith(PHONE)}
         ids, rows = self.supply.taxis(now)
-        chosen = np.array([key in asked for key in ids], bool)
-        ids, rows = tuple(key for key in ids if key in asked), rows[chosen]
+        chosen = np.array([key in able for key in ids], bool)
+        ids, rows = tuple(key for key in ids if key in able), rows[chosen]
         known, vain, goals = await equipment.known(db), await self._refused(db, now), await lookout.clearing(db)
         for taxi, row in zip(ids, rows, strict=True):
             row["locked"] |= taxi in locked

@@ -133,7 +133,7 @@ def compose(settings: Settings, place: Place) -> Gateway:
         hub.takers["jsatl"] = keeper = _keeper(settings, files, requests, committer, hub)
         ports["jsatl"] = settings.jsatl_port
         broker = Broker.parse(settings.mqtt_url) if settings.mqtt_url else None
-        topics = Topics(broker, "taxihub-gateway", roll, committer) if broker else None
+        topics = Topics(broker, "taxihub-gateway", roll, committer, hub) if broker else None
         desk = Desk(commands, asking, keeper, topics)
     gateway = Gateway(Parts(roll, spool, bus, hub, committer, board, desk, settings.bind, ports, place.of > 1))
     return gateway

@@ -16,6 +16,7 @@ from gateway.protocols.jt905.explain import Jt905Decoder
 from gateway.protocols.jt905.session import Jt905Session
 from gateway.protocols.mqtt import session as mqtt
 from gateway.protocols.mqtt.explain import MqttDecoder
+from gateway.protocols.mqtt.phone import PhoneSession
 from gateway.protocols.owntracks import session as owntracks
 from gateway.protocols.owntracks.explain import OwnTracksDecoder
 from gateway.session import Held, SessionFactory
@@ -36,6 +37,7 @@ class TopicProtocol:
 
     topic    subscription; its wildcard levels, joined by "/", are the terminal's number
     receive  (terminal key, payload) -> what the spool must hold. Raises ProtocolError
+    said, told, session  topics by which a driver's phone talks with us, and how its sessions are made; "": none do
     """
 
     name: str
@@ -44,6 +46,13 @@ class TopicProtocol:
     topic: str
     receive: Callable[[str, bytes], Held | None]
     decoder: DecoderFactory
+    said: str = ""
+    told: str = ""
+    session: type[PhoneSession] = PhoneSession
+
+    @property
+    def topics(self) -> list[str]:
+        return [topic for topic in (self.topic, self.said) if topic]
 
 
 BCD_20 = Numbers(re.compile("[0-9A-Fa-f]{1,20}"), "a number of up to 20 digits")
@@ -62,7 +71,16 @@ ATTACHMENTS: Mapping[str, SessionFactory] = {"jsatl": AttachmentSession}
 TOPIC: Mapping[str, TopicProtocol] = {
     p.name: p
     for p in (
-        TopicProtocol("mqtt", "JSON 定位 (MQTT)", LEVEL, "taxihub/+/fix", mqtt.receive, without_dialects(MqttDecoder)),
+        TopicProtocol(
+            "mqtt",
+            "JSON 定位 (MQTT)",
+            LEVEL,
+            "taxihub/+/fix",
+            mqtt.receive,
+            without_dialects(MqttDecoder),
+            "taxihub/+/said",
+            "taxihub/{}/told",
+        ),
         TopicProtocol(
             "owntracks", "OwnTracks", TWO_LEVELS, "owntracks/+/+", owntracks.receive, without_dialects(OwnTracksDecoder)
         ),

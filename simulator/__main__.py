@@ -177,6 +177,9 @@ def _drive_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--city", type=Path, required=True, metavar="DIR", help="what `simulator city` wrote")
     for protocol, what in (("jt808", "JT/T 808"), ("jt905", "JT/T 905"), ("mqtt", "MQTT broker")):
         parser.add_argument(f"--{protocol}", type=_address, metavar="HOST:PORT", help=f"{what} address")
+    parser.add_argument(
+        "--phones", type=Path, metavar="FILE", help="JSON: passwords of the MQTT devices that are phones, by number"
+    )
     parser.add_argument("--taxis", type=_positive, metavar="N", help="only the first N taxis")
     parser.add_argument(
         "--state", type=Path, metavar="DIR", help="where terminals keep codes and unsent fixes between runs"
@@ -292,7 +295,8 @@ def _drive(arguments: argparse.Namespace) -> int:
     ledger = Ledger(arguments.ledger) if arguments.ledger else None
     memory = Memory(arguments.state) if arguments.state else None
     lose = frozenset({chosen.camera.lost_piece} - {0})
-    outfitter = Outfitter(reaches, fleet.timing(chosen), memory, ledger, chosen.tariff, lose)
+    phones = json.loads(arguments.phones.read_text("utf-8")) if arguments.phones else {}
+    outfitter = Outfitter(reaches, fleet.timing(chosen), memory, ledger, chosen.tariff, lose, phones)
     taxis = _taxis(chosen, cabs, arguments.city)
     log.info("driving", scenario=chosen.title, taxis=len(taxis), protocols=sorted(reaches))
     _until_stopped(lambda stop: fleet.drive(taxis, outfitter, chosen.seed, stop))

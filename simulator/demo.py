@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.request import urlopen
 
+from simulator import scenario
 from simulator.broker import BrokerFile
 from simulator.processes import DemoError, Processes, module, program
 
@@ -146,7 +147,9 @@ class Demo:
     async def _start(self, parts: AsyncExitStack) -> str:
         """Every part in order; returns the database's URL."""
         run, ports = self._processes, self.ports
-        self._broker = BrokerFile.write(self.var / "nats.conf", self.var / "jetstream", ports["nats"], ports["mqtt"])
+        self._broker = BrokerFile.write(
+            self.var / "nats.conf", self.var / "jetstream", ports["nats"], ports["mqtt"], phones=self._phones()
+        )
         await parts.enter_async_context(run.part("bus", [program("nats-server"), "-c", str(self._broker.path)]))
         city, basemap = self.var / "city", self.var / "map" / "base.pmtiles"
         made = asyncio.create_task(self._make_city(city, basemap), name="city")
@@ -173,12 +176,22 @@ class Demo:
         drive = module(
             "simulator", "drive", "--scenario", self.scenario, "--city", str(city), "--state", str(self.var / "cars"),
             "--jt808", address["jt808"], "--jt905", address["jt905"], "--mqtt", address["mqtt"],
+            "--phones", str(self.var / "phones.json"),
         )  # fmt: skip
         await parts.enter_async_context(run.part("simulator", drive))
         trips = module("tracking", "derive", "--every", str(TRIPS_EVERY_S))
         await parts.enter_async_context(run.part("trips", trips, env))
         await run.when("dashboard", lambda: _healthy(f"http://{address['http']}/healthz"))
         return url
+
+    def _phones(self) -> dict[str, str]:
+        """Fresh passwords of drivers' phones, by number; written down for the city's taxis."""
+        path = self.var / "phones.json"
+        cabs = scenario.load(self.scenario).cabs()
+        phones = {cab.number: secrets.token_hex(16) for cab in cabs if cab.protocol == "mqtt"}
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(phones))
+        return phones
 
     def _callers(self) -> list[str]:
         return module(

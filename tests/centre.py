@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,13 +80,17 @@ class Centre:
 
 
 @contextmanager
-def centre(var: Path, database: str, roll: Sequence[str], **settings: str) -> Iterator[Centre]:
-    """roll: lines as `stack.enrol` takes them; settings: of the gateway."""
+def centre(
+    var: Path, database: str, roll: Sequence[str], phones: Mapping[str, str] | None = None, **settings: str
+) -> Iterator[Centre]:
+    """roll: lines as `stack.enrol` takes them; phones: passwords by number; settings: of the gateway."""
     stack.enrol(var, roll)
     with (
-        stack.bus(var) as bus,
+        stack.bus(var, phones) as bus,
         stack.writer(var, database, poll_s="0.02"),
-        stack.gateway(var, bus_url=bus.url, **{"answer_s": "1", **settings}) as process,
+        stack.gateway(
+            var, bus_url=bus.url, mqtt_url=bus.mqtt_url if phones else "", **{"answer_s": "1", **settings}
+        ) as process,
     ):
         told = Centre(var, bus, process, database)
         stack.eventually(told.hears, "the gateway hears commands")

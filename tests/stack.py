@@ -97,11 +97,11 @@ class Bus:
 
 
 @contextmanager
-def bus(var: Path) -> Iterator[Bus]:
-    """A NATS server with its MQTT listener, on free ports."""
+def bus(var: Path, phones: Mapping[str, str] | None = None) -> Iterator[Bus]:
+    """A NATS server with its MQTT listener, on free ports. phones: passwords of drivers' phones, by number."""
     port, mqtt = free_port(), free_port()
     var.mkdir(parents=True, exist_ok=True)
-    file = BrokerFile.write(var / "nats.conf", var / "jetstream", port, mqtt, "127.0.0.1", repeat_s=2)
+    file = BrokerFile.write(var / "nats.conf", var / "jetstream", port, mqtt, "127.0.0.1", repeat_s=2, phones=phones)
     binary = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or "nats-server"
     with running("nats", [binary, "-c", str(file.path)], var):
         eventually(lambda: listens(port) and listens(mqtt), "the bus listens")

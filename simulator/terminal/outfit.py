@@ -61,7 +61,8 @@ class Speaker(Protocol):
 class Outfitter:
     """reaches: protocol -> where its platform is; memory and ledger are None where nothing is to be kept.
 
-    lose  numbers, from 1, of the pieces of pictures that every camera loses once
+    lose    numbers, from 1, of the pieces of pictures that every camera loses once
+    phones  passwords of the MQTT devices that are drivers' phones, by number
     """
 
     reaches: Mapping[str, Reach]
@@ -70,6 +71,7 @@ class Outfitter:
     ledger: Ledger | None = None
     tariff: Tariff = field(default_factory=Tariff)
     lose: Set[int] = frozenset()
+    phones: Mapping[str, str] = field(default_factory=dict)
 
     def fit(self, cab: Cab, car: Car, rng: np.random.Generator) -> Speaker:
         """The terminal of a taxi. Raises StateError."""
@@ -77,8 +79,9 @@ class Outfitter:
             return self.link(cab, car, rng)
         timing, reach = self.timing, self.reaches[cab.protocol]
         speaker = MqttTerminal(
-            cab.key, cab.number, reach, Backoff(rng), self._witness(cab), timing.answer_s, timing.kept
-        )
+            cab.key, cab.number, reach, Backoff(rng), self._witness(cab), timing.answer_s, timing.kept,
+            car, self.phones.get(cab.number, ""),
+        )  # fmt: skip
         for fix in self._remembered(cab).fixes:
             speaker.store.keep(fix)
         return speaker

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -217,12 +217,15 @@ class Bureau:
 
 
 @contextmanager
-def bureau(var: Path, database: str, taxis: int, **settings: str) -> Iterator[Bureau]:
-    """taxis: enrolled as 100200000001 and so on; settings: of dispatch."""
+def bureau(
+    var: Path, database: str, taxis: int, phones: Mapping[str, str] | None = None, **settings: str
+) -> Iterator[Bureau]:
+    """taxis: enrolled as 100200000001 and so on; phones: passwords by number; settings: of dispatch."""
     migrate(database)
     roll = [f"{number(n)},jt905,苏ET{n:04},taxi,鹿鸣出租" for n in range(1, taxis + 1)]
     roll.append(f"{NUMBER},jt808,苏ET1001,taxi,鹿鸣出租")
-    with centre(var, database, roll) as running:
+    roll += [f"{phone},mqtt,苏EP{n:04},taxi,鹿鸣出租" for n, phone in enumerate(phones or {}, 1)]
+    with centre(var, database, roll, phones) as running:
         told = Bureau(running, settings, running.process.running)
         try:
             yield told.start()
