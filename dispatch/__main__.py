@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ import psycopg
 import structlog
 import uvloop
 
-from dispatch import equipment, lookout, places, queries, sealing, solve, zones
+from dispatch import equipment, lookout, places, queries, sealing, solve, tariff, zones
 from dispatch.errors import DispatchError, InputError
 from dispatch.hinting import Hinting
 from dispatch.keeping import Keep
@@ -115,6 +116,33 @@ def explain(number: int) -> int:
     return 0
 
 
+def preview_tariff(path: str, class_: str, days: int) -> int:
+    """What the newest edition of a file would do to the journeys of the last days. Raises InputError, OSError."""
+    now = datetime.now(UTC)
+    book = tariff.read(Path(path).read_text("utf-8"))
+    editions = [one for one in book.editions if one.class_ == class_]
+    if not editions:
+        raise InputError(f"{path}: no edition of class {class_!r}")
+    former = [*editions[:-1], *(one for one in own_tariffs().editions if one.class_ == class_)]
+    earlier = [one for one in former if one.from_ < editions[-1].from_]
+    if not earlier:
+        raise InputError(
+            f"{path}: nothing to compare with: no edition of {class_!r} begins before {editions[-1].from_}"
+        )
+    before, after = max(earlier, key=lambda one: one.from_), editions[-1]
+    trips = with_database(lambda db: queries.metered(db, now - timedelta(days=days)))
+    print(f"{before.title_zh} {before.from_} → {after.from_}, {days} d, {len(trips)} journeys")
+    if not trips:
+        print("没有计价器记录 no meter records in that time")
+        return 1
+    print(tariff.in_words(tariff.preview(before, after, trips)))
+    return 0
+
+
+def own_tariffs() -> tariff.Book:
+    return tariff.read(files("dispatch").joinpath("tariffs", "kunshan.toml").read_text("utf-8"))
+
+
 def rotate_keys() -> int:
     settings = Settings()
     path = settings.keys or settings.var / "keys" / "phone.json"
@@ -159,6 +187,10 @@ def main() -> int:
     equipping.add_argument("file", help="CSV of plate, seats, abilities")
     placing = commands.add_parser("places", help="add places that callers name, or put them right")
     placing.add_argument("file", help=f"CSV of {', '.join(places.COLUMNS)}")
+    pricing = commands.add_parser("tariff", help="what a new tariff would do to the journeys of the last days")
+    pricing.add_argument("file", help="TOML with [[edition]] tables, as dispatch/tariffs/")
+    pricing.add_argument("--class", dest="class_", default="taxi", help="of taxis (default %(default)s)")
+    pricing.add_argument("--days", type=int, default=28, help="so far back (default %(default)s)")
     explaining = commands.add_parser("explain", help="why a booking was decided as it was")
     explaining.add_argument("booking", type=int)
     commands.add_parser("rotate-keys", help="seal all telephone numbers by a new key")
@@ -167,6 +199,7 @@ def main() -> int:
         "serve": serve_forever, "solve": lambda: solve_file(arguments.snapshot),
         "equipment": lambda: import_equipment(arguments.file), "places": lambda: import_places(arguments.file),
         "explain": lambda: explain(arguments.booking), "rotate-keys": rotate_keys,
+        "tariff": lambda: preview_tariff(arguments.file, arguments.class_, arguments.days),
     }  # fmt: skip
     try:
         return run_command[arguments.command]()

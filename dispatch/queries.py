@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -14,6 +15,7 @@ from dispatch.booking import Booking, Place, State
 from dispatch.errors import UnknownBooking
 from dispatch.levels import ELDERLY, OTHERS, Call, Earned
 from dispatch.match.snapshot import Ability, Snapshot
+from dispatch.tariff import Trip
 from tracking.database import Connection
 
 ASKED = [field.name for field in fields(Booking)]
@@ -221,6 +223,18 @@ async def earned(db: Connection, start: datetime, end: datetime) -> list[Earned]
         {"start": start, "end": end},
     )
     return [Earned(*row) for row in await cursor.fetchall()]
+
+
+async def metered(db: Connection, since: datetime) -> list[Trip]:
+    """Journeys from then on as their meters wrote them down: their way, and minutes that were waited."""
+    cursor = await db.execute(
+        "SELECT began, ended, distance, waiting FROM meter_record WHERE began >= %s AND ended > began ORDER BY began",
+        (since,),
+    )
+    return [
+        Trip(began, ended, Decimal(round(distance / 1000, 2)), int(waiting // 60))
+        for began, ended, distance, waiting in await cursor.fetchall()
+    ]
 
 
 async def metres(db: Connection, start: datetime, end: datetime) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
@@ -236,6 +236,38 @@ def preview(before: Tariff, after: Tariff, trips: Iterable[Trip]) -> Preview:
         sum(row.after > row.before for row in rows), sum(row.after < row.before for row in rows),
         max(rows, key=lambda row: abs(row.after - row.before), default=None),
     )  # fmt: skip
+
+
+BANDS = (Decimal(3), Decimal(10), Decimal(20))
+"""Kilometres by which journeys are told apart."""
+
+
+def in_words(seen: Preview) -> str:
+    """For the office, a line for each band of lengths."""
+    head = f"{'公里 km':<10}{'次数 journeys':>14}{'现行 now':>10}{'调后 then':>10}{'变化 change':>12}"
+    lines = [head, _band("全部 all", seen.rows)]
+    for low, high in zip((ZERO, *BANDS), (*BANDS, Decimal("Infinity")), strict=True):
+        name = f"{low}-{high}" if high.is_finite() else f">{low}"
+        lines.append(_band(name, [row for row in seen.rows if low < row.trip.km <= high]))
+    lines.append(f"涨价 dearer {seen.dearer}, 降价 cheaper {seen.cheaper}, 不变 same {_same(seen)}")
+    if (most := seen.largest) is not None:
+        lines.append(
+            f"最大变化 largest: {most.trip.km:.1f} km {most.trip.on.astimezone(CITY):%Y-%m-%d %H:%M}"
+            f" {most.before} → {most.after}"
+        )
+    return "\n".join(lines)
+
+
+def _same(seen: Preview) -> int:
+    return len(seen.rows) - seen.dearer - seen.cheaper
+
+
+def _band(name: str, rows: Sequence[Compared]) -> str:
+    if not rows:
+        return f"{name:<10}{0:>14}"
+    before, after = (sum(values, ZERO) for values in zip(*((row.before, row.after) for row in rows), strict=True))
+    change = (after - before) / before if before else ZERO
+    return f"{name:<10}{len(rows):>14}{before / len(rows):>10.2f}{after / len(rows):>10.2f}{change:>+12.1%}"
 
 
 @dataclass(frozen=True, slots=True)

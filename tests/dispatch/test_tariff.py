@@ -1,10 +1,14 @@
 """What journeys cost by dated tariffs, and what is said about it beforehand."""
 
+import os
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +17,7 @@ import dispatch
 from dispatch.errors import InputError
 from dispatch.tariff import Book, Tariff, Trip, preview, quote, read
 from simulator import meter
+from tests import stack
 
 CITY = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 11, 25, 12, tzinfo=CITY)
@@ -167,3 +172,36 @@ def test_a_quote_is_about_and_by_the_meter():
     assert told.en == "About 24 to 31 yuan; the meter decides."
     short = quote(read(KUNSHAN).at(NOON), NOON, Decimal(1), timedelta(minutes=1))
     assert short.zh == "大约12元，以计价器为准。"
+
+
+def test_the_office_sees_what_a_new_tariff_would_do_to_its_own_journeys(database: str, tmp_path: Path):
+    with psycopg.connect(database) as db:
+        (terminal,) = db.execute("INSERT INTO terminal (key) VALUES ('jt905/1') RETURNING id").fetchone() or (0,)
+        for n, (km, waited) in enumerate(((2.0, 0), (8.0, 600), (25.0, 0), (8.0, 0))):
+            on = datetime.now(CITY) - timedelta(days=1 if n < 3 else 90)
+            db.execute(
+                "INSERT INTO meter_record (terminal_id, operation, began, ended, message_id, distance, waiting, amount)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, 30)",
+                (terminal, n, on.replace(hour=12), on.replace(hour=13), n, km * 1000, waited),
+            )
+    file = tmp_path / "new.toml"
+    dearer = ONE.replace("2024-05-01", "2027-01-01").replace("flag_fall_yuan = 12", "flag_fall_yuan = 14")
+    file.write_text(dearer, "utf-8")
+    seen = previewed(database, file)
+    assert seen.returncode == 0, seen.stderr
+    assert "2024-05-01 → 2027-01-01, 28 d, 3 journeys" in seen.stdout
+    rows = {line.split()[0]: line.split()[1:] for line in seen.stdout.splitlines() if line[:1].isdigit()}
+    assert rows["0-3"][:3] == ["1", "12.00", "14.00"]
+    assert rows["10-20"] == ["0"]
+    assert "涨价 dearer 2, 降价 cheaper 1, 不变 same 0" in seen.stdout
+    file.write_text(ONE.replace("2024-05-01", "2018-01-01"), "utf-8")
+    assert "nothing to compare with" in previewed(database, file).stderr
+    file.write_text(ONE.replace("12", "-12"), "utf-8")
+    assert "edition 1, flag_fall_yuan" in previewed(database, file).stderr
+
+
+def previewed(database: str, file: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "dispatch", "tariff", str(file), *more], cwd=stack.ROOT, text=True, capture_output=True,
+        env={**os.environ, "TAXIHUB_DATABASE_URL": database}, timeout=60,
+    )  # fmt: skip
