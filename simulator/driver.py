@@ -12,7 +12,7 @@ and when the one before ended, however seldom one looks, so the same seed drives
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 
@@ -48,11 +48,16 @@ class Driver:
 
     turns    changes of duty since somebody took them away
     engaged  whether he stops for nobody in the street, because he waits to be called
+    detours  share of passengers whom he drives a long way round
     haste    share of a road's limit that the next journey's pace is multiplied by
     """
 
-    def __init__(self, roads: Roads, demand: Demand, home: Spot, now: datetime, rng: np.random.Generator) -> None:
+    def __init__(
+        self, roads: Roads, demand: Demand, home: Spot, now: datetime, rng: np.random.Generator,
+        detours: float = 0.0,
+    ) -> None:  # fmt: skip
         self._roads, self._demand, self._home, self._rng = roads, demand, home, rng
+        self._detours = detours
         self._pace = rng.uniform(0.74, 0.94)
         self._late = timedelta(minutes=rng.uniform(-45, 45))
         self._odometer = rng.uniform(20e6, 380e6)
@@ -217,7 +222,11 @@ class Driver:
         return self._cruise(leg) if empty else self._carry(leg, call)
 
     def _carry(self, leg: Leg, call: Call | None) -> Leg:
-        """Drive the passenger to where he wants to go."""
+        """Drive the passenger to where he wants to go, or round about."""
+        fare = self._fare(leg, call)
+        return self._round_about(leg, fare) if self._detours and self._rng.random() < self._detours else fare
+
+    def _fare(self, leg: Leg, call: Call | None) -> Leg:
         if call is not None and call.goal is not None:
             return self._go(Duty.OCCUPIED, leg, self._roads.nearest(call.goal))
         point, hour = self._roads.point(leg.spot), leg.end.astimezone(CHINA).hour
@@ -227,12 +236,25 @@ class Driver:
                 break
         return fare
 
+    def _round_about(self, leg: Leg, fare: Leg) -> Leg:
+        """By a place as far to the left as half of the way ahead."""
+        start, goal = self._roads.point(leg.spot), self._roads.point(fare.spot)
+        by = self._roads.nearest((start + goal) / 2 + 0.5j * (goal - start))
+        if by.edge in (leg.spot.edge, fare.spot.edge):
+            return fare
+        path = [*self._roads.route(leg.spot, by)[:-1], *self._roads.route(by, fare.spot)]
+        return self._drive(Duty.OCCUPIED, leg, fare.spot, path)
+
     def _stand(self, duty: Duty, leg: Leg, least_s: float, most_s: float) -> Leg:
         end = leg.end + timedelta(seconds=self._rng.uniform(least_s, most_s))
         return Leg(duty, leg.end, end, leg.spot, None)
 
     def _go(self, duty: Duty, leg: Leg, goal: Spot, *, hailed: bool = False, entry: float = 0.0) -> Leg:
-        path = self._roads.route(leg.spot, goal)
+        return self._drive(duty, leg, goal, self._roads.route(leg.spot, goal), hailed=hailed, entry=entry)
+
+    def _drive(
+        self, duty: Duty, leg: Leg, goal: Spot, path: Sequence[int], *, hailed: bool = False, entry: float = 0.0
+    ) -> Leg:
         edges = [self._roads.edges[number] for number in path]
         rush = RUSH_PACE if leg.end.astimezone(CHINA).hour in RUSH else 1.0
         journey = plan(edges, leg.spot.along, goal.along, self._pace * rush * self.haste(), self._red_light, entry)

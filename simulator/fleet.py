@@ -37,7 +37,7 @@ def taxis(
     for number, cab in enumerate(cabs):
         rng = np.random.default_rng([scenario.seed, number])
         home = roads.nearest(complex(demand.points[int(rng.integers(len(demand.points)))]))
-        driver = Driver(roads, demand, home, now - LIVED * rng.uniform(0.3, 1.0), rng)
+        driver = Driver(roads, demand, home, now - LIVED * rng.uniform(0.3, 1.0), rng, scenario.roving.detours)
         driver.advance(now)
         driver.take_turns()
         mind, luck = (np.random.default_rng([scenario.seed, number, stream]) for stream in (1, 2))

@@ -57,7 +57,7 @@ class Lens:
 
 
 R = TypeVar("R", Reporting, Habits, Lens, Dangers, Tariff, Temper, Riders, Roving, Traffic)
-SHARES = {"waved", "elderly", "tells", "no_show", "cruises", "obeys", "silent"}
+SHARES = {"waved", "elderly", "tells", "no_show", "cruises", "obeys", "silent", "detours"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ class Roving:
     kerb_s    mean time for which it waits
     obeys     share of hints that a driver follows
     silent    share of orders during which the terminal is lost, for silent_s
+    detours   share of passengers who are driven a long way round, for the money
     """
 
     cruises: float = 0.35
@@ -67,6 +68,7 @@ class Roving:
     obeys: float = 0.7
     silent: float = 0.005
     silent_s: float = 900.0
+    detours: float = 0.0
 
 
 def rating(rng: np.random.Generator) -> int:

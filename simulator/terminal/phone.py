@@ -37,7 +37,7 @@ Later = Callable[[float, Callable[[], None]], None]
 
 @dataclass
 class Phone:
-    """later: has something done after so many seconds.
+    """later: has something done after so many seconds. What the desk gives to it is taken without asking.
 
     letters   what is to be said, oldest first;  order  the one that is shown or driven for, 0 for none
     """
@@ -72,10 +72,13 @@ class Phone:
     def _show(self, told: Mapping[str, Any], serial: int) -> None:
         order = told.get("order", 0)
         match told["kind"]:
-            case "offer" if not self.won:
+            case "offer" if told["urgency"] == "assigned":
+                self.order = order
+                self.say("order", order=order, does="grab")
+            case "offer" if not self.won and order != self.order:
                 self.order = order
                 self.car.tell(Offered(order))
-            case "award":
+            case "award" if not (self.won and order == self.order):
                 self.order, self.won = order, True
                 when = datetime.fromisoformat(told["when"]) if told["when"] else None
                 self.car.tell(Won(order, _place(told["pick_up"]), _place(told["destination"]), when))

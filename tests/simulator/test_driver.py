@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.wire.clocks import CHINA
 from simulator.demand import WEIGHTS, Demand
 from simulator.driver import NO_SHOW_S, PATIENCE, Driver
-from simulator.duty import Call, Duty
+from simulator.duty import FREE, Call, Duty
 from simulator.gazetteer import KINDS
 from simulator.roads.route import Roads
 from tests.simulator import fast
@@ -236,3 +236,22 @@ def test_a_driver_waits_at_the_door_for_one_who_does_not_come_and_drives_on_empt
             assert (car.leg.end - car.leg.start).total_seconds() == NO_SHOW_S
         car.advance(car.leg.end)
     assert duties == [Duty.CALLED, Duty.BOARDING, Duty.CRUISING]
+
+
+def test_a_driver_who_cheats_brings_his_passengers_there_the_long_way_round(roads: Roads, demand: Demand):
+    def fare(detours: float) -> tuple[float, complex]:
+        rng = np.random.default_rng(3)
+        home = roads.nearest(complex(demand.points[5]))
+        car = Driver(roads, demand, home, MORNING, rng, detours)
+        pick_up, goal = roads.plane.point(31.3940, 120.9502), roads.plane.point(31.3510, 120.9560)
+        while car.leg.duty not in FREE:
+            car.advance(car.leg.end)
+        assert car.fetch(Call(pick_up, goal), car.leg.start)
+        while car.leg.duty is not Duty.OCCUPIED:
+            car.advance(car.leg.end)
+        assert car.leg.journey is not None
+        return car.leg.journey.length, roads.point(car.leg.spot)
+
+    honest, cheated = fare(0.0), fare(1.0)
+    assert cheated[0] > 1.2 * honest[0]
+    assert cheated[1] == honest[1]

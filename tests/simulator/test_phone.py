@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,3 +125,17 @@ def test_what_it_says_of_an_order_is_what_an_isu_would_say():
     assert isinstance(held.content, Said)
     assert held.content.message == "order_cancelled"
     assert held.content.reports == [OrderAnswer(terminal=KEY, order=7, answer="cancelled", reason="jam")]
+
+
+def test_what_the_desk_assigns_is_taken_without_asking_the_driver(driven: Driven):
+    driven.tells(replace(OFFER, kind="assigned"))
+    assert driven.events == []
+    assert driven.said()[-1] == {"kind": "order", "order": ORDER, "does": "grab"}
+
+
+def test_an_order_that_is_repeated_under_another_number_is_shown_once(driven: Driven):
+    driven.tells(OFFER)
+    driven.tells(OFFER)
+    driven.tells(AWARD)
+    driven.tells(AWARD)
+    assert [type(event) for event in driven.events] == [Offered, Won]
