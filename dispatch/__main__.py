@@ -7,7 +7,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +31,7 @@ from dispatch.rules import Rules
 from dispatch.scene import Scene
 from dispatch.service import serve
 from dispatch.settings import Settings
+from dispatch.shift import Shifts, handovers
 from dispatch.supply import Supply
 from dispatch.ways import Ways
 from dispatch.wheel import Hours
@@ -54,6 +55,7 @@ async def run(settings: Settings, url: str) -> None:
     rules = Rules(
         policy=Policy(zones=tuple(area.zone for area in areas)), answer=timedelta(seconds=settings.answer_s),
         dropped=timedelta(seconds=settings.lock_out_s), hours=hours,
+        shifts=Shifts(handovers=_handovers(settings.handovers)),
         keep=Keep(timedelta(days=settings.keep_snapshots_days), timedelta(days=settings.keep_phones_days)),
     )  # fmt: skip
     supply = await _supply(url, hours)
@@ -64,6 +66,14 @@ async def run(settings: Settings, url: str) -> None:
         url, bus, rules, Rounds(scene, ways), settings.call_back, Hinting(scene), Mustering(scene, ways)
     )  # fmt: skip
     await serve(bus, supply, loop, stop)
+
+
+def _handovers(text: str) -> tuple[time, ...]:
+    """Raises InputError."""
+    try:
+        return handovers(text)
+    except ValueError as error:
+        raise InputError(f"TAXIHUB_HANDOVERS={text!r}: {error}") from error
 
 
 async def _supply(url: str, hours: Hours) -> Supply:

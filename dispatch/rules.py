@@ -8,6 +8,7 @@ from datetime import timedelta
 from dispatch.arrival import Fence
 from dispatch.keeping import Keep
 from dispatch.match.plan import Policy
+from dispatch.shift import Shifts
 from dispatch.wheel import Hours
 
 
@@ -24,7 +25,7 @@ class Rules:
     board_m      from the pick-up: a meter that starts farther away carries somebody else
     dropped      how long a driver who dropped an order gets no offers
     window       in which drivers' share of refusals is counted
-    shift        of a driver from his sign-in;  settled  after which his income an hour says something
+    shifts       when drivers' shifts end;  settled  after which a driver's income an hour says something
     hours        at the wheel, and the rest that ends them;  driving of 0: they are not counted
     street_m_s   how fast a passenger comes nearer to his goal in a straight line
     keep         what is forgotten after a time
@@ -45,7 +46,7 @@ class Rules:
     board_m: float = 500.0
     dropped: timedelta = timedelta(minutes=10)
     window: timedelta = timedelta(days=30)
-    shift: timedelta = timedelta(hours=12)
+    shifts: Shifts = field(default_factory=Shifts)
     settled: timedelta = timedelta(hours=1)
     hours: Hours = field(default_factory=Hours)
     street_m_s: float = 7.0

@@ -109,8 +109,8 @@ def _on_duty(ids: Sequence[str], rows: Rows, duties: Mapping[str, Duty], rules: 
         if (duty := duties.get(taxi)) is None:
             continue
         worked = now - duty.since
-        if worked < rules.shift:
-            row["shift_left_s"] = (rules.shift - worked).total_seconds()
+        if (left := rules.shifts.left(duty.since, now)) is not None:
+            row["shift_left_s"] = left.total_seconds()
         drove = (now - duty.wheel).total_seconds()
         row["hours_left_s"] = max(row["hours_left_s"], rules.hours.driving.total_seconds() - drove)
         if worked > rules.settled and duty.taken is not None:

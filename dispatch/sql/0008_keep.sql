@@ -2,3 +2,5 @@
 ALTER TABLE decision DROP CONSTRAINT decision_snapshot_fkey;
 CREATE INDEX snapshot_by_time ON snapshot (at);
 CREATE INDEX booking_with_phone ON booking (changed) WHERE phone_sealed IS NOT NULL;
+-- Answers are looked for among what was said lately.
+CREATE INDEX saying_asked ON saying (said) WHERE kind IN ('offer', 'call', 'roll');
