@@ -28,8 +28,7 @@ class Settings(BaseSettings):
         365, ge=1, description="How long callers' numbers are kept after their bookings are over, days"
     )
     handovers: str = Field(
-        "",
-        description="Times at which taxis change hands, such as 07:00,17:00: nobody is sent away before; none by default",
+        "", description="Times at which taxis change hands, such as 07:00,17:00: nobody is sent far away before"
     )
     driving_h: float = Field(
         4.0, ge=0, le=24, description="How long a driver may drive without a rest and get offers, h; 0: not counted"
