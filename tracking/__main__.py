@@ -20,6 +20,8 @@ import structlog
 
 from gateway.log import configure
 from tracking import embedded, timescale
+from tracking.audit.days import AT_ONCE as DAYS_AT_ONCE
+from tracking.audit.days import judge_days
 from tracking.audit.review import audit_trips
 from tracking.errors import TrackingError
 from tracking.evidence import command as evidence
@@ -161,9 +163,10 @@ def trips_of(settings: Settings, url: str, every_s: float | None) -> int:
                 while not stop.is_set():
                     rows, matched = derive(db), match_trips(db, engine) if engine else 0
                     audited = audit_trips(db, engine, zone) if engine else 0
-                    if rows or matched or audited:
-                        log.info("trips", changed=rows, matched=matched, audited=audited)
-                    if AT_ONCE in (matched, audited):
+                    judged = judge_days(db, zone, datetime.now(UTC))
+                    if rows or matched or audited or judged:
+                        log.info("trips", changed=rows, matched=matched, audited=audited, judged=judged)
+                    if AT_ONCE in (matched, audited) or judged == DAYS_AT_ONCE:
                         continue
                     if every_s is None:
                         return 0

@@ -24,6 +24,10 @@ SECONDS = frozenset({Rule.METER_ON_EMPTY, Rule.HOURS})
 """Rules that measure seconds; the others measure metres."""
 
 
+OF_DAYS = frozenset({Rule.METER_ON_EMPTY, Rule.GPS_OFF, Rule.CLONED_PLATE, Rule.HOURS})
+"""Rules that judge a vehicle's day, whatever trips it made; the others judge a trip."""
+
+
 class Level(enum.StrEnum):
     """How far a finding goes by itself."""
 

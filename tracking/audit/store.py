@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from tracking.announce import FINDINGS, TRIPS
-from tracking.audit.finding import Finding, Rule
+from tracking.audit.finding import OF_DAYS, Finding, Rule
 
 Connection = psycopg.Connection[Any]
 LOCK = 0x6175_6469  # "audi"
@@ -36,7 +36,7 @@ WHERE vehicle_id = %(vehicle)s AND began < %(finish)s AND ended > %(start)s AND 
 ORDER BY share DESC, message_id LIMIT 1
 """
 WITHDRAW = f"""
-WITH changed AS (UPDATE finding SET state = 'withdrawn' WHERE state = 'lead' AND NOT EXISTS
+WITH changed AS (UPDATE finding SET state = 'withdrawn' WHERE state = 'lead' AND rule <> ALL(%s) AND NOT EXISTS
     (SELECT FROM trip WHERE (trip.vehicle_id, start, finish) = (finding.vehicle_id, trip_start, trip_finish))
 RETURNING id) {FINDINGS}
 """
@@ -71,7 +71,7 @@ class Record:
 def due(db: Connection, most: int) -> list[Occupied]:
     """Trips on roads that were not audited since they, or what their meter told, changed; the newest first."""
     db.execute(REVIEW)
-    db.execute(WITHDRAW)
+    db.execute(WITHDRAW, (sorted(OF_DAYS),))
     rows = db.execute(
         "SELECT vehicle_id, start, finish FROM trip WHERE kind IN ('hail', 'booked') AND audited IS NULL"
         " AND roads IS NOT NULL ORDER BY start DESC LIMIT %s",
@@ -116,6 +116,74 @@ def keep(db: Connection, trip: Occupied, found: Sequence[Finding], roads: str, t
         "WITH changed AS (UPDATE finding SET state = 'withdrawn' WHERE id = ANY(%s) RETURNING id)" + FINDINGS, (gone,)
     )
     return sum(db.execute(KEEP, _row(db, trip, one, roads, told)).rowcount for one in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day (UTC) of a vehicle that is to be judged."""
+
+    vehicle: int
+    day: date
+
+
+def due_days(db: Connection, before: date, most: int) -> list[Day]:
+    """Days before that one whose trips changed since they were judged, the newest first; none that is in files."""
+    rows = db.execute(
+        "SELECT vehicle_id, day FROM conduct_due WHERE day < %s"
+        " AND NOT EXISTS (SELECT FROM archive WHERE archive.day = conduct_due.day)"
+        " ORDER BY day DESC, vehicle_id LIMIT %s",
+        (before, most),
+    )
+    return [Day(*row) for row in rows.fetchall()]
+
+
+def take_day(db: Connection, one: Day) -> bool:
+    """It is being judged in this transaction; False when another process was quicker."""
+    query = "DELETE FROM conduct_due WHERE (vehicle_id, day) = (%s, %s)"
+    return bool(db.execute(query, (one.vehicle, one.day)).rowcount)
+
+
+def heard(db: Connection, start: datetime, end: datetime) -> list[datetime]:
+    """Minutes in which any vehicle had a fix."""
+    query = (
+        "SELECT DISTINCT date_trunc('minute', time) AS minute FROM position WHERE time >= %s AND time < %s ORDER BY 1"
+    )
+    return [row[0] for row in db.execute(query, (start, end)).fetchall()]
+
+
+def changes(db: Connection, vehicle: int, start: datetime, end: datetime) -> list[datetime]:
+    """When another driver signed in, by the meter (JT/T 905) or by his card (JT/T 808)."""
+    rows = db.execute(
+        "SELECT received, coalesce(report ->> 'driver_licence', report ->> 'licence') FROM message"
+        " CROSS JOIN jsonb_array_elements(reports) AS report JOIN fitting USING (terminal_id)"
+        " WHERE vehicle_id = %s AND since <= received AND received < until AND received >= %s AND received < %s"
+        " AND name IN ('sign_in', 'driver') AND (report ->> 'kind' = 'sign_in'"
+        " OR (report ->> 'kind' = 'driver_card' AND coalesce((report ->> 'inserted')::boolean, true)))"
+        " ORDER BY received",
+        (vehicle, start, end),
+    ).fetchall()
+    return [at for (at, driver), (_, former) in zip(rows[1:], rows, strict=False) if driver != former]
+
+
+def keep_day(db: Connection, vehicle: int, start: datetime, end: datetime, found: Sequence[Finding]) -> int:
+    """Store what was found of a vehicle between these times; leads of before that are not in it are withdrawn.
+
+    Returns how many are new.
+    """
+    said = {(str(one.rule), one.fixes[0], one.fixes[-1], one.measured) for one in found}
+    rows = db.execute(
+        "SELECT id, rule, trip_start, trip_finish, measured FROM finding WHERE vehicle_id = %s AND state = 'lead'"
+        " AND rule = ANY(%s) AND trip_start >= %s AND trip_start < %s",
+        (vehicle, sorted(OF_DAYS), start, end),
+    )
+    gone = [row[0] for row in rows.fetchall() if tuple(row[1:]) not in said]
+    db.execute(
+        "WITH changed AS (UPDATE finding SET state = 'withdrawn' WHERE id = ANY(%s) RETURNING id)" + FINDINGS, (gone,)
+    )
+    return sum(
+        db.execute(KEEP, _row(db, Occupied(vehicle, one.fixes[0], one.fixes[-1]), one, "", None)).rowcount
+        for one in found
+    )
 
 
 def _leads(db: Connection, trip: Occupied) -> dict[int, tuple[str, str, float, float]]:
