@@ -23,6 +23,7 @@ from tracking import embedded, timescale
 from tracking.audit.days import AT_ONCE as DAYS_AT_ONCE
 from tracking.audit.days import judge_days
 from tracking.audit.review import audit_trips
+from tracking.cases import command as cases
 from tracking.errors import TrackingError
 from tracking.evidence import command as evidence
 from tracking.evidence.checkpoint import LOG
@@ -212,6 +213,7 @@ def main() -> int:
         "--days", type=int, help="days of positions that stay in the database, instead of TAXIHUB_KEEP_DAYS"
     )
     evidence.add(commands)
+    cases.add(commands)
     args = parser.parse_args()
     settings = Settings()
     files = _evidence_files(settings)

@@ -32,3 +32,15 @@ class PeopleError(TrackingError):
 
 class EvidenceError(TrackingError):
     """A key, a checkpoint, a chain or a pack of evidence is not what it ought to be."""
+
+
+class CaseError(TrackingError):
+    """A step that a case does not know now, or not by this person; `code` says why in one word."""
+
+    def __init__(self, code: str, what: str) -> None:
+        super().__init__(what)
+        self.code = code
+
+
+class UnknownCase(TrackingError):
+    """There is no such finding, case or driver."""

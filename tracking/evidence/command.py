@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from tracking import archive
+from tracking.cases.check import altered
 from tracking.evidence import offline, store, subjects
 from tracking.evidence.checkpoint import PRIVATE, PUBLIC, Log, Signer, Trusted
 from tracking.evidence.gather import gather
@@ -106,6 +107,7 @@ def check_all(url: str, files: Files, args: argparse.Namespace) -> int:
         wrong = archive.damaged(db)
         said, sealed = Verdict(), store.last(db) is not None or log.file.exists()
         db.commit()
+        steps = altered(db)
         if sealed:
             said = verify(
                 db, files.trusted(args.key), log, start=args.start, end=args.end, master=files.master()
@@ -113,13 +115,13 @@ def check_all(url: str, files: Files, args: argparse.Namespace) -> int:
     for file, cause in wrong.items():
         print(f"{file}: {cause}")
     breaks = [one for one in said.breaks if one.where != "archive"]
-    for one in breaks:
+    for one in (*breaks, *steps):
         print(one)
     told = ", ".join(f"{count} {name}" for name, count in said.checked.items()) or "nothing is sealed yet"
     waiting = f"; {said.pending.total()} rows wait for the next seal" if said.pending else ""
     print(f"{told}{waiting}", file=sys.stderr)
-    print(f"{len(wrong)} files damaged, {len(breaks)} breaks", file=sys.stderr)
-    return 1 if wrong or breaks else 0
+    print(f"{len(wrong)} files damaged, {len(breaks) + len(steps)} breaks", file=sys.stderr)
+    return 1 if wrong or breaks or steps else 0
 
 
 def _trip(text: str) -> tuple[str, datetime]:
